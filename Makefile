@@ -1,0 +1,58 @@
+# What can be done here; each target works alone after a fresh clone, with only Python 3.11 or newer, make and git.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+JOBS ?= 2
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup
+
+.PHONY: help demo test check bench lock docs clean
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## see it work: a small news site of its own, crawled, matched and alerted
+	@$(BIN)/copytaster demo
+
+check: $(READY) ## format, lint, types, layers and the quick tests (under 3 minutes)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PYTEST) -q -m "not slow and not service"
+
+test: $(READY) ## every test, with the real services that this machine has (under 25 minutes)
+	tests/services/install
+	$(PYTEST)
+
+bench: $(READY) ## the figures of docs/performance.md
+	$(BIN)/copytaster bench match
+	$(BIN)/copytaster bench extract
+	$(BIN)/copytaster bench pipeline
+
+docs: $(READY) ## write docs/configuration.md anew from the settings' own declarations
+	$(BIN)/python docs/make_configuration.py
+
+lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra render --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --quiet --upgrade --output-file requirements.lock
+
+clean: ## take away what was built here; data stays
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "copytaster needs Python 3.11 or newer, and $(PYTHON) is older: name another with make PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "This Python can't make virtual environments: install the package python3-venv and try again." >&2; exit 1; }
+	@echo "Setting up .venv (once; about a minute) …"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)

@@ -1,0 +1,185 @@
+"""Config: ``copytaster.toml`` and the environment, and the only reader of either. It builds nothing from what it reads.
+
+Every setting is ``COPYTASTER_<SECTION>__<NAME>`` in the environment, which wins over the file.
+"""
+
+import os
+import pathlib
+import tomllib
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from copytaster.errors import Rejected
+
+FILE = "copytaster.toml"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreConfig(Section):
+    url: str = Field("", description="Where the truth lives: sqlite:///file or postgresql://…; empty: a file in data_dir.")
+
+
+class RedisConfig(Section):
+    url: str = Field("", description="redis://host:6379/0; empty: an embedded server on a socket in data_dir.")
+
+
+class SearchConfig(Section):
+    url: str = Field("", description="Empty: SQLite FTS5 in data_dir. Elasticsearch comes with a later release.")
+
+
+class CrawlConfig(Section):
+    user_agent: str = Field(
+        "copytaster/0.1 (+https://example.org/bot)",
+        description="Who we say we are; put a page about your crawler and a contact in it.",
+    )
+    concurrency: int = Field(32, ge=1, le=1000, description="Requests under way at once, over all hosts.")
+    per_host: int = Field(1, ge=1, le=16, description="Requests under way at once to one host.")
+    delay_seconds: float = Field(1.0, ge=0, description="Least time between two requests to one host; AutoThrottle adds.")
+    autothrottle: bool = Field(True, description="Slow down where a host answers slowly.")
+    timeout_seconds: float = Field(30.0, gt=0, description="For one page.")
+    min_interval_seconds: float = Field(60.0, ge=1, description="No endpoint is read more often.")
+    max_interval_seconds: float = Field(86_400.0, ge=60, description="No endpoint is read less often.")
+    run_seconds: float = Field(3600.0, ge=1, description="A crawler run ends after this long and a new one takes over.")
+    run_pages: int = Field(20_000, ge=1, description="… or after this many pages.")
+    pages_in_flight: int = Field(2_000, ge=1, description="Fetched pages that may wait for the workers.")
+    render: bool = Field(False, description="Render pages that need JavaScript (install copytaster[render] and a Chromium).")
+    browser: str = Field("", description="Path of the Chromium for rendering; empty: the one Playwright knows.")
+    archive: str = Field("", description="Folder or fsspec URL for WARC files of what was fetched; empty: none are kept.")
+
+
+class GuardConfig(Section):
+    allow: tuple[str, ...] = Field((), description="Private networks or host names that may be reached all the same.")
+
+
+class MailConfig(Section):
+    url: str = Field("", description="smtp://user:password@host:587 or smtps://…; empty: mail can't be sent.")
+    sender: str = Field("copytaster <copytaster@localhost>", description="The From of every mail.")
+
+
+class WebConfig(Section):
+    host: str = Field("127.0.0.1", description="Where the web page listens.")
+    port: int = Field(8750, ge=0, le=65535)
+    public_url: str = Field("", description="How the world reaches it, for unsubscribe links and WebSub; empty: it can't.")
+    secret: str = Field("", description="Signs unsubscribe links; empty: one is made and kept in data_dir.")
+
+
+class WorkersConfig(Section):
+    processes: int = Field(0, ge=0, le=256, description="Celery processes; 0: one for each core, two at least.")
+    reconcile_seconds: float = Field(2.0, gt=0, description="How often due rows are looked for.")
+
+
+class MetricsConfig(Section):
+    host: str = Field("127.0.0.1", description="Where crawl, worker and beat serve /metrics when a port is set.")
+    port: int = Field(0, ge=0, le=65535, description="0: none of their own; `up` serves all of them on the web page.")
+
+
+class Config(BaseSettings):
+    """The whole configuration, validated and frozen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COPYTASTER_", env_nested_delimiter="__", extra="ignore", frozen=True, toml_file=FILE
+    )
+
+    data_dir: pathlib.Path = Field(pathlib.Path("copytaster-data"), description="Files that copytaster keeps.")
+    log_format: str = Field("text", pattern="^(text|json)$", description="text or json, on stderr.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+    crashpoint: str = Field("", description="For tests: name:n kills a process at the n-th passing of a named place.")
+    store: StoreConfig = StoreConfig()
+    redis: RedisConfig = RedisConfig()
+    search: SearchConfig = SearchConfig()
+    crawl: CrawlConfig = CrawlConfig()
+    guard: GuardConfig = GuardConfig()
+    mail: MailConfig = MailConfig()
+    web: WebConfig = WebConfig()
+    workers: WorkersConfig = WorkersConfig()
+    metrics: MetricsConfig = MetricsConfig()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is theirs
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = pathlib.Path(os.environ.get("COPYTASTER_CONFIG", FILE))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+    @property
+    def store_url(self) -> str:
+        return self.store.url or f"sqlite:///{self.data_dir.resolve() / 'copytaster.db'}"
+
+    @property
+    def redis_socket(self) -> pathlib.Path:
+        """Where the embedded server listens: under /tmp when the folder's own path is too long for a socket (108 bytes)."""
+        inside = self.data_dir.resolve() / "redis.sock"
+        if len(str(inside)) < 100:
+            return inside
+        import hashlib
+
+        return pathlib.Path("/tmp") / f"copytaster-{hashlib.sha256(str(inside).encode()).hexdigest()[:16]}.sock"  # noqa: S108
+
+    @property
+    def redis_url(self) -> str:
+        return self.redis.url or f"redis+socket://{self.redis_socket}"
+
+
+def load(**over: Any) -> Config:
+    """Reads file and environment; raises Rejected("bad_config") with one sentence that names the setting and the file."""
+    path = pathlib.Path(os.environ.get("COPYTASTER_CONFIG", FILE))
+    if "COPYTASTER_CONFIG" in os.environ and not path.exists():
+        raise Rejected("bad_config", f"COPYTASTER_CONFIG names {path}, which does not exist: run `copytaster init`.")
+    try:
+        _refuse_unknown(path)
+        return Config(**over)
+    except tomllib.TOMLDecodeError as error:
+        raise Rejected("bad_config", f"{path} is not valid TOML: {error}. Mend that line and try again.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise Rejected("bad_config", f"{path} or the environment: {name}: {first['msg']} (got {first['input']!r}).") from error
+
+
+def _refuse_unknown(path: pathlib.Path) -> None:
+    """A misspelled section would be ignored in silence: the environment must be let through, so we look ourselves."""
+    if not path.exists():
+        return
+    unknown = set(tomllib.loads(path.read_text("utf-8"))) - set(Config.model_fields)
+    if unknown:
+        known = ", ".join(Config.model_fields)
+        raise Rejected("bad_config", f"{path}: unknown setting {min(unknown)!r}; there are {known}.")
+
+
+def template() -> str:
+    """A commented ``copytaster.toml`` with every setting at its default, made from the declarations above."""
+    lines = ["# copytaster: every setting, each at its default. Take the # off a line to change it."]
+    tables: list[str] = []
+    for name, field in Config.model_fields.items():
+        if isinstance(field.default, Section):
+            tables += ["", f"[{name}]"]
+            for inner, spec in type(field.default).model_fields.items():
+                tables += _line(inner, spec.default, spec.description)
+        else:
+            lines += _line(name, field.default, field.description) if name != "crashpoint" else []
+    return "\n".join(lines + tables) + "\n"
+
+
+def _line(name: str, default: Any, description: str | None) -> list[str]:
+    comment = [f"# {description}"] if description else []
+    return [*comment, f"#{name} = {_toml(default)}"]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, int | float):
+        return str(value)
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

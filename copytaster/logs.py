@@ -1,0 +1,34 @@
+"""One set-up of logging for every process: a line of text for people or of JSON for machines, on stderr.
+
+It must not know what is logged; the libraries' own loggers pass through the same formatter.
+"""
+
+import logging
+import sys
+
+NOISY = ("scrapy", "twisted", "httpx", "httpcore", "trafilatura", "htmldate", "celery", "kombu", "apprise", "uvicorn.access")
+
+
+def set_up(log_format: str, level: str) -> None:
+    """Replaces whatever handlers there are. ``log_format`` is ``text`` or ``json``."""
+    import structlog
+
+    shared = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name]
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    last = structlog.processors.JSONRenderer() if log_format == "json" else _plain_line
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, stamp, structlog.processors.format_exc_info],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, getattr(logging, level.upper())))
+
+
+def _plain_line(_logger: object, _method: str, event: "dict[str, object]") -> str:
+    """``12:00:01 warning copytaster.crawl: what happened``; a traceback follows on its own lines."""
+    at, level, name = event.get("timestamp", ""), event.get("level", ""), event.get("logger", "")
+    line = f"{str(at)[11:19]} {level} {name}: {event.get('event', '')}"
+    return f"{line}\n{event['exception']}" if event.get("exception") else line

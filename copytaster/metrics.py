@@ -1,0 +1,63 @@
+"""The names of all metrics, in one place. Counters and histograms are moved where things happen; gauges are asked of the
+store by one exporter, for under several processes nobody else knows them.
+
+``PROMETHEUS_MULTIPROC_DIR`` decides, when this module is first imported, whether values are shared between processes.
+"""
+
+import contextlib
+import resource
+import time
+from collections.abc import Iterator
+
+from prometheus_client import Counter, Histogram
+
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400)
+WORK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+PAGES_FETCHED = Counter("copytaster_pages_fetched_total", "Article pages that were fetched.")
+REFUSED = Counter("copytaster_refused_total", "What was refused, by stage and reason.", ["stage", "reason"])
+ENDPOINT_READS = Counter("copytaster_endpoint_reads_total", "Readings of feeds, sitemaps and sections.", ["kind", "outcome"])
+LINKS_FOUND = Counter("copytaster_links_found_total", "New links, by how they came.", ["how"])  # new, baseline, late
+OVERFLOWS = Counter("copytaster_endpoint_overflows_total", "Readings that probably missed items.")
+ARTICLES_READ = Counter("copytaster_articles_read_total", "Pages that were read, by outcome.", ["outcome"])
+MATCHES = Counter("copytaster_matches_total", "Articles that satisfied a watch.")
+DELIVERIES = Counter("copytaster_deliveries_total", "Deliveries, by what became of them.", ["state"])
+HINTS_LOST = Counter("copytaster_hints_lost_total", "Hints that could not be sent; the reconciler makes up for them.")
+PUBLISHED_TO_FOUND = Histogram(
+    "copytaster_published_to_found_seconds", "From an item's printed publication to our finding it.", buckets=SECONDS
+)
+FOUND_TO_ALERT = Histogram("copytaster_found_to_alert_seconds", "From finding a link to its alert being sent.", buckets=SECONDS)
+STAGE_SECONDS = Histogram("copytaster_stage_seconds", "Time spent in one step of a stage.", ["stage"], buckets=WORK_SECONDS)
+STAGE_CPU = Counter("copytaster_stage_cpu_seconds_total", "CPU time spent in one step of a stage.", ["stage"])
+
+
+@contextlib.contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Counts the wall and CPU time of one step: that of this thread, and of the child it may have boxed the work in."""
+    wall, cpu, child = time.perf_counter(), time.thread_time(), _children_seconds()
+    try:
+        yield
+    finally:
+        STAGE_SECONDS.labels(name).observe(time.perf_counter() - wall)
+        STAGE_CPU.labels(name).inc(time.thread_time() - cpu + _children_seconds() - child)
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+# What the exporter reads from the store each time it is asked: name, help, labels.
+GAUGES = {
+    "copytaster_oldest_due_delivery_seconds": ("How long the oldest delivery that is due has waited.", ()),
+    "copytaster_deliveries": ("Deliveries in the store, by state.", ("state",)),
+    "copytaster_due_rows": ("Rows that are due, by stage.", ("stage",)),
+    "copytaster_queue_depth": ("Hints waiting in the broker, by queue.", ("queue",)),
+    "copytaster_broker_up": ("Whether the broker answers.", ()),
+    "copytaster_sources": ("Sources, by state.", ("state",)),
+    "copytaster_source_age_seconds": ("Since the source's newest link was found.", ("source",)),
+    "copytaster_source_silent": ("Whether the source is reported as silent.", ("source",)),
+    "copytaster_worker_progress_timestamp_seconds": ("When each process last got on.", ("process", "kind")),
+    "copytaster_articles": ("Articles in the store.", ()),
+    "copytaster_watch_epoch": ("The epoch of the last saved watch.", ()),
+}

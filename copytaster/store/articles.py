@@ -1,0 +1,219 @@
+"""Articles, their revisions and texts as rows, and which of them the index still lacks. It reads no page."""
+
+import datetime as dt
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import case, func, null, select, update
+
+from copytaster.news import Article, ArticleId, Extracted, Printed, SourceId, StoryId
+from copytaster.store.db import Record, Tx
+from copytaster.store.schema import articles, revisions, sources, texts
+
+
+def month_of(moment: dt.datetime) -> int:
+    """The partition of an instant: year * 100 + month."""
+    return moment.year * 100 + moment.month
+
+
+def put(
+    tx: Tx,
+    article_id: ArticleId,
+    extracted: Extracted,
+    *,
+    url: str,
+    source_id: SourceId,
+    story_id: StoryId,
+    found_at: dt.datetime,
+    epoch: int,
+    baseline: bool,
+    late: bool,
+) -> None:
+    """A new article with its first revision and text, due to be indexed."""
+    values = {
+        "id": article_id,
+        "url": url,
+        "source_id": source_id,
+        "story_id": story_id,
+        "revision": 1,
+        "text_month": month_of(tx.now),
+        "found_at": found_at,
+        "first_seen_at": tx.now,
+        "read_at": tx.now,
+        "baseline": baseline,
+        "late": late,
+        "watch_epoch": epoch,
+        "document_version": 1,
+        "indexed_version": 0,
+        "index_due_at": tx.now,
+        **_columns(extracted),
+    }
+    tx.conn.execute(tx.insert(articles).values(values))
+    _put_text(tx, article_id, 1, extracted)
+
+
+def revise(tx: Tx, article_id: ArticleId, number: int, extracted: Extracted, *, epoch: int) -> None:
+    """A new revision of a known article; its document version rises, so that the index takes it."""
+    values = {
+        "revision": number,
+        "text_month": month_of(tx.now),
+        "read_at": tx.now,
+        "watch_epoch": epoch,
+        "document_version": articles.c.document_version + 1,
+        "index_due_at": tx.now,
+        **_columns(extracted),
+    }
+    tx.conn.execute(update(articles).where(articles.c.id == article_id).values(**values))
+    _put_text(tx, article_id, number, extracted)
+
+
+def read_again(tx: Tx, article_id: ArticleId) -> None:
+    """Read again and found unchanged."""
+    tx.conn.execute(update(articles).where(articles.c.id == article_id).values(read_at=tx.now))
+
+
+def _columns(extracted: Extracted) -> dict[str, Any]:
+    return {
+        "canonical_url": extracted.canonical_url,
+        "title": extracted.title,
+        "authors": list(extracted.authors),
+        **_printed("published", extracted.published),
+        **_printed("modified", extracted.modified),
+        "language": extracted.language,
+        "site_name": extracted.site_name,
+        "topics": list(extracted.topics),
+        "image": extracted.image,
+        "extractor": extracted.extractor,
+    }
+
+
+def _printed(name: str, moment: Printed | None) -> dict[str, Any]:
+    if moment is None:
+        return {f"{name}_at": None, f"{name}_offset": None, f"{name}_precision": None}
+    return {f"{name}_at": moment.at, f"{name}_offset": moment.offset_minutes, f"{name}_precision": moment.precision}
+
+
+def _put_text(tx: Tx, article_id: ArticleId, number: int, extracted: Extracted) -> None:
+    month = month_of(tx.now)
+    revision = {"article_id": article_id, "number": number, "text_month": month, "read_at": tx.now}
+    tx.conn.execute(
+        tx.insert(revisions).values(**revision, title=extracted.title, extractor=extracted.extractor).on_conflict_do_nothing()
+    )
+    body = zlib.compress(extracted.text.encode("utf-8", "replace"), 6)
+    text = {"month": month, "article_id": article_id, "revision": number, "body": body}
+    tx.conn.execute(tx.insert(texts).values(text).on_conflict_do_nothing())
+
+
+def _select() -> Any:
+    newest = (texts.c.month == articles.c.text_month) & (texts.c.article_id == articles.c.id)
+    newest &= texts.c.revision == articles.c.revision
+    join = articles.join(sources, sources.c.id == articles.c.source_id).outerjoin(texts, newest)
+    return select(articles, sources.c.name.label("source_name"), texts.c.body).select_from(join)
+
+
+def _article(row: Record) -> Article:
+    plain = ("title", "language", "site_name", "image", "canonical_url", "extractor")
+    values = {name: row._mapping[name] for name in plain}
+    extracted = Extracted(
+        **values,
+        text=zlib.decompress(row.body).decode() if row.body else "",
+        authors=tuple(row.authors),
+        topics=tuple(row.topics),
+        published=_moment(row, "published"),
+        modified=_moment(row, "modified"),
+    )
+    names = ("id", "url", "source_id", "source_name", "story_id", "revision", "document_version", "first_seen_at", "read_at")
+    return Article(**{name: row._mapping[name] for name in names}, extracted=extracted)
+
+
+def _moment(row: Record, name: str) -> Printed | None:
+    at = row._mapping[f"{name}_at"]
+    return Printed(at, row._mapping[f"{name}_offset"], row._mapping[f"{name}_precision"]) if at else None
+
+
+def get(tx: Tx, article_id: str) -> Article | None:
+    return next(iter(many(tx, [article_id]).values()), None)
+
+
+def many(tx: Tx, ids: Sequence[str]) -> dict[ArticleId, Article]:
+    rows = tx.conn.execute(_select().where(articles.c.id.in_(ids)))
+    return {row.id: _article(row) for row in rows}
+
+
+def row(tx: Tx, article_id: str) -> Record | None:
+    """The bare row, flags and versions included, locked against other writers where the dialect can."""
+    query = select(articles).where(articles.c.id == article_id)
+    return tx.conn.execute(query.with_for_update() if tx.dialect == "postgresql" else query).first()
+
+
+def of_story(tx: Tx, story_id: StoryId) -> list[Record]:
+    """Every copy: rows of id, url, title and source_name, first seen first."""
+    join = articles.join(sources, sources.c.id == articles.c.source_id)
+    columns = (articles.c.id, articles.c.url, articles.c.title, sources.c.name.label("source_name"))
+    query = select(*columns).select_from(join).where(articles.c.story_id == story_id)
+    return list(tx.conn.execute(query.order_by(articles.c.first_seen_at, articles.c.id).limit(50)))
+
+
+def newest(
+    tx: Tx, *, since: dt.datetime | None = None, before: tuple[dt.datetime, str] | None = None, limit: int
+) -> list[Article]:
+    """Newest first, a page at a time: ``before`` is (first_seen_at, id) of the last one of the page before."""
+    query = _select().order_by(articles.c.first_seen_at.desc(), articles.c.id.desc()).limit(limit)
+    if since:
+        query = query.where(articles.c.first_seen_at >= since)
+    if before:
+        at, last = before
+        older = (articles.c.first_seen_at < at) | ((articles.c.first_seen_at == at) & (articles.c.id < last))
+        query = query.where(older)
+    return [_article(found) for found in tx.conn.execute(query)]
+
+
+# -- the index stage --------------------------------------------------------------------------------------------------
+
+
+def claim_unindexed(tx: Tx, token: str, *, limit: int, seconds: float) -> list[Article]:
+    """Articles whose newest version the index lacks, leased, the attempt counted before the work."""
+    query = select(articles.c.id).where(articles.c.index_due_at <= tx.now).order_by(articles.c.index_due_at).limit(limit)
+    if tx.dialect == "postgresql":
+        query = query.with_for_update(skip_locked=True)
+    ids = list(tx.conn.execute(query).scalars())
+    if not ids:
+        return []
+    held = {"index_token": token, "index_due_at": tx.now + dt.timedelta(seconds=seconds)}
+    held["index_attempts"] = articles.c.index_attempts + 1
+    tx.conn.execute(update(articles).where(articles.c.id.in_(ids)).values(**held))
+    return list(many(tx, ids).values())
+
+
+def indexed(tx: Tx, token: str, done: Sequence[tuple[ArticleId, int]]) -> None:
+    """The index has these versions; what changed meanwhile stays due."""
+    for article_id, version in done:
+        mine = (articles.c.id == article_id) & (articles.c.index_token == token)
+        due_at = case((articles.c.document_version == version, null()), else_=tx.now)
+        values = {"indexed_version": version, "index_token": None, "index_attempts": 0, "index_due_at": due_at}
+        tx.conn.execute(update(articles).where(mine).values(**values))
+
+
+def index_again(tx: Tx, token: str, ids: Sequence[str], due_at: dt.datetime | None) -> None:
+    """Indexing failed: try again then, or never (``None``: it was refused)."""
+    mine = articles.c.id.in_(ids) & (articles.c.index_token == token)
+    tx.conn.execute(update(articles).where(mine).values(index_due_at=due_at, index_token=None))
+
+
+def index_all(tx: Tx) -> None:
+    """The index is empty: every article is due again, oldest work first."""
+    tx.conn.execute(update(articles).values(index_due_at=tx.now, indexed_version=0, index_token=None))
+
+
+def index_attempts(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
+    rows = tx.conn.execute(select(articles.c.id, articles.c.index_attempts).where(articles.c.id.in_(ids)))
+    return {row.id: row.index_attempts for row in rows}
+
+
+def unindexed(tx: Tx) -> int:
+    return tx.conn.execute(select(func.count()).where(articles.c.index_due_at <= tx.now)).scalar_one()
+
+
+def total(tx: Tx) -> int:
+    return tx.conn.execute(select(func.count()).select_from(articles)).scalar_one()

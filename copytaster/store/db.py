@@ -1,0 +1,141 @@
+"""Connections and transactions over SQLite (WAL) or PostgreSQL. It owns locking and the clock, and knows no table."""
+
+import datetime as dt
+import pathlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from copytaster.errors import Permanent, Rejected, Transient
+
+Record = Row[*tuple[Any, ...]]  # any row, its columns by name
+Clock = Callable[[], dt.datetime]
+BUSY_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """One open transaction. ``now`` is read once, from the store's clock, and is what every decision in it uses."""
+
+    conn: Connection
+    now: dt.datetime
+    dialect: Literal["sqlite", "postgresql"]
+
+    def insert(self, table: Table) -> sqlite.Insert:
+        """An INSERT that knows ON CONFLICT, which SQLAlchemy has in each dialect apart but with one shape."""
+        if self.dialect == "postgresql":
+            return postgresql.insert(table)  # type: ignore[return-value]
+        return sqlite.insert(table)
+
+
+class Store:
+    """The way to the truth: ``with store.write() as tx`` and ``with store.read() as tx``.
+
+    ``url`` is ``sqlite:///path`` or ``postgresql://…``. A writer on SQLite holds the only write lock from its start
+    (BEGIN IMMEDIATE), so what it reads can't change under it. Raises Transient where the database can't be reached,
+    is locked or full, Rejected where the URL is not one.
+    """
+
+    def __init__(self, url: str, *, clock: Clock | None = None, pool_size: int = 5) -> None:
+        self.url = url
+        self._clock = clock
+        self.engine = _engine(url, pool_size)
+        self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self.engine.dialect.name == "sqlite" else "postgresql"
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        with self._begin("BEGIN IMMEDIATE") as tx:
+            yield tx
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        with self._begin("BEGIN") as tx:
+            yield tx
+
+    @contextmanager
+    def _begin(self, how: str) -> Iterator[Tx]:
+        try:
+            with self.engine.connect() as conn:
+                conn.info["begin"] = how
+                with conn.begin():
+                    yield Tx(conn, self._now(conn), self.dialect)
+        except DBAPIError as error:
+            raise _plain(error, self.engine) from error
+
+    def _now(self, conn: Connection) -> dt.datetime:
+        if self._clock:
+            return self._clock()
+        if self.dialect == "postgresql":
+            moment: dt.datetime = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+            return moment.astimezone(dt.UTC)
+        return dt.datetime.now(dt.UTC)  # one file on one machine: its clock is the store's clock
+
+    def path(self) -> pathlib.Path | None:
+        """The SQLite file, or None on PostgreSQL."""
+        name = self.engine.url.database
+        return pathlib.Path(name) if self.dialect == "sqlite" and name else None
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str, pool_size: int) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Rejected(
+            "bad_config", f"store.url is not a database URL: {url!r}. Write sqlite:///file or postgresql://…"
+        ) from error
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database:
+            pathlib.Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, pool_size=pool_size, max_overflow=10, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", lambda conn: conn.exec_driver_sql(conn.info.pop("begin", "BEGIN")))
+        return engine
+    if parsed.get_backend_name() == "postgresql":
+        options = {"connect_timeout": 10, "application_name": "copytaster"}
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=pool_size,
+            max_overflow=10,
+            pool_pre_ping=True,
+            connect_args=options,
+        )
+    raise Rejected("bad_config", f"store.url must begin with sqlite: or postgresql:, not {parsed.get_backend_name()!r}.")
+
+
+def _prepare_sqlite(raw: Any, _record: Any) -> None:
+    assert isinstance(raw, sqlite3.Connection)
+    raw.isolation_level = None  # we say BEGIN ourselves; Python's own way would not lock before the first write
+    for pragma in (
+        "journal_mode=WAL",
+        # NORMAL keeps everything across a killed process; only a power cut may cost the last moments, in order.
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-8000",
+        "journal_size_limit=67108864",
+    ):
+        raw.execute(f"PRAGMA {pragma}")
+
+
+def _plain(error: DBAPIError, engine: Engine) -> Exception:
+    """One sentence for what can happen to a database in daily life; anything else is ours and keeps its traceback."""
+    what, name = str(error.orig).strip().split("\n")[0], engine.url.render_as_string(hide_password=True)
+    if "disk is full" in what or "No space left" in what:
+        return Transient(f"The disk that holds {name} is full: free some space, nothing is lost.", retry_after=30)
+    if "readonly" in what or "unable to open" in what:
+        return Permanent(f"The database {name} can't be written ({what}): check the path and its permissions.")
+    if "no such table" in what or "does not exist" in what:
+        return Permanent(f"The database {name} has no tables yet or old ones ({what}): run `copytaster check --setup`.")
+    if isinstance(error, OperationalError):
+        return Transient(f"The database {name} can't be reached: {what}.", retry_after=5)
+    return error

@@ -1,0 +1,187 @@
+"""Links as rows: what was found, what is due to be fetched, and how often it was tried. It fetches nothing."""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.sql.elements import Label
+
+from copytaster.news import EndpointId, Link, LinkId, Printed, SourceId
+from copytaster.store import hosts
+from copytaster.store.db import Record, Tx
+from copytaster.store.schema import links, seen, sources, tombstones
+
+NEW, AGAIN, BACKFILL = 0, 1, 2  # priorities: lower goes first
+CHUNK = 500  # rows a statement: SQLite takes 32,766 variables, and a link has fifteen
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store remembers of a link that is found again."""
+
+    id: LinkId
+    state: str  # found, fetched, read, refused; forgotten where only its slim key is left
+    updated_at: dt.datetime | None
+    found_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A new link with what was decided about it."""
+
+    link: Link
+    baseline: bool = False
+    late: bool = False
+    priority: int = NEW
+    fetch: bool = True  # False: remembered, so that it is not new later, and left until a backfill asks for it
+
+
+def known(tx: Tx, ids: Sequence[str]) -> dict[LinkId, Known]:
+    """Those of ``ids`` that were found before, forgotten and taken-down ones included."""
+    found: dict[LinkId, Known] = {}
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        for row in tx.conn.execute(select(seen.c.link_id, seen.c.seen_at).where(seen.c.link_id.in_(part))):
+            found[row.link_id] = Known(row.link_id, "forgotten", None, row.seen_at)
+        for row in tx.conn.execute(select(tombstones.c.id, tombstones.c.buried_at).where(tombstones.c.id.in_(part))):
+            found[row.id] = Known(row.id, "forgotten", None, row.buried_at)
+        columns = (links.c.id, links.c.state, links.c.updated_at, links.c.found_at)
+        for link in tx.conn.execute(select(*columns).where(links.c.id.in_(part))):
+            found[link.id] = Known(link.id, link.state, link.updated_at, link.found_at)
+    return found
+
+
+def add(tx: Tx, source_id: SourceId, endpoint_id: EndpointId | None, findings: Sequence[Finding]) -> int:
+    """Inserts new links, due at once; returns how many really were new."""
+    from copytaster.urls import host_of
+
+    if not findings:
+        return 0
+    rows = [_row(tx, source_id, endpoint_id, finding, host_of(finding.link.url)) for finding in findings]
+    # One statement for each row, prepared once: building statements of 500 rows takes longer than running them.
+    added = tx.conn.execute(tx.insert(links).on_conflict_do_nothing(), rows).rowcount
+    hosts.touch(tx, {row["host"]: tx.now for row in rows if row["due_at"]})
+    return added
+
+
+def _row(tx: Tx, source_id: SourceId, endpoint_id: EndpointId | None, finding: Finding, host: str) -> dict[str, Any]:
+    link = finding.link
+    return {
+        "id": link.id,
+        "url": link.url,
+        "host": host,
+        "source_id": source_id,
+        "endpoint_id": endpoint_id,
+        "title": link.title,
+        "summary": link.summary,
+        "published_at": link.published.at if link.published else None,
+        "published_offset": link.published.offset_minutes if link.published else None,
+        "published_precision": link.published.precision if link.published else None,
+        "updated_at": link.updated.at if link.updated else None,
+        "found_at": tx.now,
+        "state": "found",
+        "due_at": tx.now if finding.fetch else None,
+        "priority": finding.priority,
+        "baseline": finding.baseline,
+        "late": finding.late,
+    }
+
+
+def published(row: Record) -> Printed | None:
+    """How the feed printed the publication of this row's link."""
+    if row.published_at is None:
+        return None
+    return Printed(row.published_at, row.published_offset, row.published_precision)
+
+
+def reread(tx: Tx, changed: Collection[Link]) -> None:
+    """The feed or sitemap says that these changed: fetch them again now."""
+    due: dict[str, dt.datetime] = {}
+    for link in changed:
+        values = {"due_at": tx.now, "priority": 1, "attempts": 0}
+        if link.updated:
+            values["updated_at"] = link.updated.at
+        found = tx.conn.execute(
+            update(links).where(links.c.id == link.id, links.c.state == "read").values(**values).returning(links.c.host)
+        )
+        due |= dict.fromkeys(found.scalars(), tx.now)
+    hosts.touch(tx, due)
+
+
+def claim(
+    tx: Tx, names: Collection[str], *, each: int, limit: int, seconds: float, source_id: SourceId | None = None
+) -> list[Record]:
+    """Due links of leased hosts, new ones first, at most ``each`` a host, the attempt counted before the work.
+
+    They fall due again after ``seconds``, should this crawler die on them. A host with a backlog of 50,000 would
+    otherwise take every place.
+    """
+    live = select(sources.c.id).where(sources.c.state == "active")
+    due = select(links, _rank_in_host()).where(links.c.due_at <= tx.now, links.c.host.in_(names), links.c.source_id.in_(live))
+    if source_id is not None:
+        due = due.where(links.c.source_id == source_id)
+    ranked = due.subquery()
+    query = select(ranked).where(ranked.c.rank <= each).order_by(ranked.c.priority, ranked.c.due_at).limit(limit)
+    rows = list(tx.conn.execute(query))
+    if rows:
+        again = tx.now + dt.timedelta(seconds=seconds)
+        mine = links.c.id.in_([row.id for row in rows])
+        tx.conn.execute(update(links).where(mine).values(due_at=again, attempts=links.c.attempts + 1))
+    return rows
+
+
+def _rank_in_host() -> Label[int]:
+    order = (links.c.priority, links.c.due_at)
+    return func.row_number().over(partition_by=links.c.host, order_by=order).label("rank")
+
+
+def hold(tx: Tx, ids: Collection[str], *, seconds: float) -> None:
+    """Nobody else need look at these for so long: they are being fetched."""
+    if ids:
+        again = tx.now + dt.timedelta(seconds=seconds)
+        tx.conn.execute(update(links).where(links.c.id.in_(ids)).values(due_at=again))
+
+
+def give_back(tx: Tx, ids: Collection[str]) -> None:
+    """Claimed and never asked for: due as before, the attempt not counted."""
+    if ids:
+        values = {"due_at": tx.now, "attempts": links.c.attempts - 1}
+        tx.conn.execute(update(links).where(links.c.id.in_(ids)).values(**values))
+
+
+def retry(tx: Tx, link_id: LinkId, due_at: dt.datetime) -> None:
+    tx.conn.execute(update(links).where(links.c.id == link_id).values(due_at=due_at))
+
+
+def get(tx: Tx, link_id: LinkId) -> Record | None:
+    """The whole row, with its source's name as ``source_name``."""
+    join = links.join(sources, sources.c.id == links.c.source_id)
+    query = select(links, sources.c.name.label("source_name")).select_from(join).where(links.c.id == link_id)
+    return tx.conn.execute(query).first()
+
+
+def refused(tx: Tx, link_id: LinkId) -> str | None:
+    """Nothing more is tried; a link that was read before stays read. Returns its source's id."""
+    state = case((links.c.state == "read", "read"), else_="refused")
+    query = update(links).where(links.c.id == link_id).values(state=state, due_at=None).returning(links.c.source_id)
+    return tx.conn.execute(query).scalar()
+
+
+def bring_back(tx: Tx, link_id: LinkId) -> bool:
+    """`copytaster refused retry`: due at once, its attempts forgotten."""
+    values = {"state": "found", "due_at": tx.now, "attempts": 0}
+    hit = tx.conn.execute(update(links).where(links.c.id == link_id).values(**values).returning(links.c.host)).scalar()
+    if hit:
+        hosts.touch(tx, {hit: tx.now})
+    return hit is not None
+
+
+def read(tx: Tx, link_id: LinkId, article_id: str, *, reread_at: dt.datetime | None) -> None:
+    """The article behind this link was read; ``reread_at`` says when to look for edits."""
+    values = {"state": "read", "article_id": article_id, "due_at": reread_at, "priority": 1, "attempts": 0}
+    query = update(links).where(links.c.id == link_id).values(**values, reads=links.c.reads + 1).returning(links.c.host)
+    host = tx.conn.execute(query).scalar()
+    if host and reread_at:
+        hosts.touch(tx, {host: reread_at})

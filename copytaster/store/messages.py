@@ -1,0 +1,115 @@
+"""The outbox: messages with their frozen payload, leases and attempts as rows. It sends nothing."""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from copytaster.store import watches as watch_rows
+from copytaster.store.db import Tx
+from copytaster.store.schema import attempts, messages
+from copytaster.watches import ChannelId, Message, MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLease:
+    """A claimed message and the token that the update which finishes it must carry."""
+
+    message: Message
+    token: str
+    kind: str
+
+
+def put(tx: Tx, message_id: MessageId, channel_id: ChannelId, kind: str, payload: Mapping[str, Any]) -> None:
+    values = {
+        "id": message_id,
+        "channel_id": channel_id,
+        "kind": kind,
+        "payload": json.dumps(payload, ensure_ascii=False, separators=(",", ":")),
+        "state": "pending",
+        "due_at": tx.now,
+        "created_at": tx.now,
+    }
+    tx.conn.execute(tx.insert(messages).values(values))
+
+
+def claim(tx: Tx, token: str, *, seconds: float) -> MessageLease | None:
+    """The next due message, its attempt counted before the work.
+
+    A channel with a message under way gives no second one: a receiver that hangs holds one worker, not all of them.
+    """
+    busy = messages.alias("busy")
+    under_way = select(busy.c.id).where(
+        busy.c.channel_id == messages.c.channel_id, busy.c.lease_token.is_not(None), busy.c.due_at > tx.now
+    )
+    query = select(messages).where(messages.c.due_at <= tx.now, ~under_way.exists()).order_by(messages.c.due_at).limit(1)
+    if tx.dialect == "postgresql":
+        query = query.with_for_update(skip_locked=True)
+    row = tx.conn.execute(query).first()
+    if row is None:
+        return None
+    values = {"lease_token": token, "due_at": tx.now + dt.timedelta(seconds=seconds), "attempts": row.attempts + 1}
+    tx.conn.execute(update(messages).where(messages.c.id == row.id).values(**values))
+    channel = watch_rows.by_ids(tx, [row.channel_id])[row.channel_id]
+    message = Message(
+        id=row.id, channel=channel, payload=json.loads(row.payload), created_at=row.created_at, attempts=row.attempts + 1
+    )
+    return MessageLease(message, token, row.kind)
+
+
+def sent(tx: Tx, lease: MessageLease, detail: str) -> bool:
+    """False where the lease ran out meanwhile: the one that holds it now settles the message."""
+    return _end(tx, lease, "sent", detail, due_at=None)
+
+
+def failed(tx: Tx, lease: MessageLease, detail: str) -> bool:
+    return _end(tx, lease, "failed", detail, due_at=None)
+
+
+def again(tx: Tx, lease: MessageLease, detail: str, due_at: dt.datetime) -> bool:
+    """Tries later; what else waits for this channel waits as long, so that a dead receiver is asked once and not in a row."""
+    settled = _end(tx, lease, "pending", detail, due_at=due_at)
+    others = (messages.c.channel_id == lease.message.channel.id) & (messages.c.due_at < due_at)
+    tx.conn.execute(update(messages).where(others, messages.c.lease_token.is_(None)).values(due_at=due_at))
+    return settled
+
+
+def _end(tx: Tx, lease: MessageLease, state: str, detail: str, *, due_at: dt.datetime | None) -> bool:
+    values = {"state": state, "due_at": due_at, "lease_token": None}
+    values |= {"sent_at": tx.now} if state == "sent" else {"last_error": detail[:2000]}
+    mine = (messages.c.id == lease.message.id) & (messages.c.lease_token == lease.token)
+    ours = tx.conn.execute(update(messages).where(mine).values(**values)).rowcount == 1
+    outcome = {"pending": "retry"}.get(state, state)
+    row = {"message_id": lease.message.id, "at": tx.now, "outcome": outcome, "detail": detail[:2000]}
+    tx.conn.execute(tx.insert(attempts).values(row))
+    return ours
+
+
+def fail_waiting(tx: Tx, channel_id: ChannelId, why: str) -> list[MessageId]:
+    """A channel was disabled: its waiting messages fail, and can be brought back by hand."""
+    waiting = (messages.c.channel_id == channel_id) & (messages.c.state == "pending") & messages.c.lease_token.is_(None)
+    values = {"state": "failed", "due_at": None, "last_error": why}
+    return list(tx.conn.execute(update(messages).where(waiting).values(**values).returning(messages.c.id)).scalars())
+
+
+def retry(tx: Tx, message_id: MessageId) -> bool:
+    """Due at once with its attempts forgotten; the same id and the same payload, so a receiver can tell a repeat."""
+    values = {"state": "pending", "due_at": tx.now, "lease_token": None, "attempts": 0}
+    return tx.conn.execute(update(messages).where(messages.c.id == message_id).values(**values)).rowcount == 1
+
+
+def get(tx: Tx, message_id: str) -> Mapping[str, Any] | None:
+    row = tx.conn.execute(select(messages).where(messages.c.id == message_id)).first()
+    return {**row._mapping, "payload": json.loads(row.payload)} if row else None
+
+
+def attempts_of(tx: Tx, message_id: str) -> Sequence[Mapping[str, Any]]:
+    rows = tx.conn.execute(select(attempts).where(attempts.c.message_id == message_id).order_by(attempts.c.id))
+    return [dict(row._mapping) for row in rows]
+
+
+def due(tx: Tx) -> int:
+    return tx.conn.execute(select(func.count()).where(messages.c.due_at <= tx.now)).scalar_one()

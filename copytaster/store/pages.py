@@ -1,0 +1,107 @@
+"""Pages in flight: fetched, compressed, waiting to be ingested. The row goes when its article is a row."""
+
+import datetime as dt
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import case, delete, func, select, update
+
+from copytaster.news import LinkId, Page
+from copytaster.store.db import Tx
+from copytaster.store.schema import links, pages
+
+GZIP_OR_ZLIB = 47
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLease:
+    """A claimed page: the work, and the token that the update which finishes it must carry."""
+
+    page: Page
+    token: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A page to keep; ``packed`` is its body in gzip where it came so, which saves packing it again (2 ms a page)."""
+
+    page: Page
+    priority: int = 0
+    packed: bytes | None = None
+
+
+def put(tx: Tx, fetched: Sequence[Fetched]) -> None:
+    """Keeps pages with their priority, due at once, and marks their links as fetched."""
+    if not fetched:
+        return
+    row = tx.insert(pages)
+    replaced = {name: row.excluded[name] for name in pages.c.keys() if name != "link_id"}  # noqa: SIM118  no plain dict
+    tx.conn.execute(row.on_conflict_do_update(index_elements=["link_id"], set_=replaced), [_row(tx, one) for one in fetched])
+    mine = links.c.id.in_([one.page.link_id for one in fetched])
+    state = case((links.c.state == "read", "read"), else_="fetched")
+    tx.conn.execute(update(links).where(mine).values(state=state, due_at=None, attempts=0))
+
+
+def _row(tx: Tx, fetched: Fetched) -> dict[str, Any]:
+    page = fetched.page
+    return {
+        "link_id": page.link_id,
+        "url": page.url,
+        "status": page.status,
+        "content_type": page.content_type,
+        # Level 1: 4 times quicker than 6 for 15 % more bytes, kept for seconds.
+        "body": fetched.packed or zlib.compress(page.body, 1),
+        "fetched_at": page.fetched_at,
+        "priority": fetched.priority,
+        "due_at": tx.now,
+        "lease_token": None,
+        "attempts": 0,
+    }
+
+
+def claim(tx: Tx, token: str, *, seconds: float) -> PageLease | None:
+    """The next due page, new before backfill, leased for ``seconds`` with its attempt counted before the work."""
+    query = select(pages).where(pages.c.due_at <= tx.now).order_by(pages.c.priority, pages.c.due_at).limit(1)
+    if tx.dialect == "postgresql":
+        query = query.with_for_update(skip_locked=True)
+    row = tx.conn.execute(query).first()
+    if row is None:
+        return None
+    values = {"lease_token": token, "due_at": tx.now + dt.timedelta(seconds=seconds), "attempts": row.attempts + 1}
+    tx.conn.execute(update(pages).where(pages.c.link_id == row.link_id).values(**values))
+    page = Page(
+        link_id=row.link_id,
+        url=row.url,
+        status=row.status,
+        content_type=row.content_type,
+        body=zlib.decompress(row.body, wbits=GZIP_OR_ZLIB),
+        fetched_at=row.fetched_at,
+    )
+    return PageLease(page=page, token=token, attempts=row.attempts + 1)
+
+
+def finish(tx: Tx, lease: PageLease) -> bool:
+    """Removes the page if the lease still holds; False means that another worker has it, so nothing may be written."""
+    mine = (pages.c.link_id == lease.page.link_id) & (pages.c.lease_token == lease.token)
+    return tx.conn.execute(delete(pages).where(mine)).rowcount == 1
+
+
+def retry(tx: Tx, lease: PageLease, due_at: dt.datetime) -> None:
+    mine = (pages.c.link_id == lease.page.link_id) & (pages.c.lease_token == lease.token)
+    tx.conn.execute(update(pages).where(mine).values(due_at=due_at, lease_token=None))
+
+
+def waiting(tx: Tx) -> int:
+    """How many pages are in flight; the crawler stops claiming above its bound."""
+    return tx.conn.execute(select(func.count()).select_from(pages)).scalar_one()
+
+
+def due(tx: Tx) -> int:
+    return tx.conn.execute(select(func.count()).where(pages.c.due_at <= tx.now)).scalar_one()
+
+
+def drop(tx: Tx, link_id: LinkId) -> None:
+    tx.conn.execute(delete(pages).where(pages.c.link_id == link_id))

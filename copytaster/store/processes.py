@@ -1,0 +1,36 @@
+"""Which processes there are and when each last got on: liveness is progress, not a pid."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+
+from copytaster.store.db import Tx
+from copytaster.store.schema import processes
+
+FORGET_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    name: str
+    kind: str  # crawl, worker, beat, web
+    started_at: dt.datetime
+    progress_at: dt.datetime
+
+
+def note(tx: Tx, name: str, kind: str) -> None:
+    """This process is getting on."""
+    row = tx.insert(processes).values(name=name, kind=kind, started_at=tx.now, progress_at=tx.now)
+    tx.conn.execute(row.on_conflict_do_update(index_elements=["name"], set_={"progress_at": tx.now}))
+
+
+def every(tx: Tx) -> list[Process]:
+    rows = tx.conn.execute(select(processes).order_by(processes.c.kind, processes.c.name))
+    return [Process(**row._mapping) for row in rows]
+
+
+def gone(tx: Tx, name: str) -> None:
+    """It ended as it should; those that did not are forgotten after a day."""
+    old = processes.c.progress_at < tx.now - dt.timedelta(seconds=FORGET_SECONDS)
+    tx.conn.execute(delete(processes).where((processes.c.name == name) | old))

@@ -1,0 +1,44 @@
+"""Stories and their signature buckets as rows. Which article belongs to which story is decided elsewhere."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from sqlalchemy import select, text
+
+from copytaster.news import ArticleId, Story, StoryId
+from copytaster.store.db import Record, Tx
+from copytaster.store.schema import signature_buckets, stories
+
+LOCK = 7_020_417_412
+
+
+def lock(tx: Tx, buckets: Sequence[int]) -> None:
+    """Two copies that arrive at once must see each other: on SQLite the write lock does that, here a lock on each bucket.
+
+    Sorted, so that two transactions never wait for each other in a ring.
+    """
+    if tx.dialect == "postgresql":
+        for bucket in sorted(buckets):
+            tx.conn.execute(text("SELECT pg_advisory_xact_lock(:bucket)"), {"bucket": bucket})
+
+
+def candidates(tx: Tx, buckets: Sequence[int], *, since: dt.datetime) -> list[Record]:
+    """Stories whose first article shares a bucket and began after ``since``: rows of id, started_at and signature."""
+    if not buckets:
+        return []
+    shared = select(signature_buckets.c.story_id).where(
+        signature_buckets.c.bucket.in_(buckets), signature_buckets.c.started_at >= since
+    )
+    query = select(stories).where(stories.c.id.in_(shared)).order_by(stories.c.started_at, stories.c.id)
+    return list(tx.conn.execute(query))
+
+
+def begin(tx: Tx, article_id: ArticleId, buckets: Sequence[int], signature: bytes) -> StoryId:
+    """A new story, known by its first article."""
+    story = Story(id=StoryId(article_id), first_article_id=article_id, started_at=tx.now)
+    values = {"id": story.id, "first_article_id": article_id, "started_at": tx.now, "signature": signature}
+    tx.conn.execute(tx.insert(stories).values(values).on_conflict_do_nothing())
+    rows = [{"bucket": bucket, "story_id": story.id, "started_at": tx.now} for bucket in sorted(set(buckets))]
+    if rows:
+        tx.conn.execute(tx.insert(signature_buckets).values(rows).on_conflict_do_nothing())
+    return story.id

@@ -1,0 +1,156 @@
+"""Owners, channels, watches and the watch epoch as rows. Saving a watch excludes every ingest; it matches nothing."""
+
+import datetime as dt
+import secrets
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import select, update
+
+from copytaster.store.db import Record, Tx
+from copytaster.store.schema import channels, owners, watch_channels, watch_epoch, watches
+from copytaster.watches import Channel, ChannelId, Owner, OwnerId, Quiet, Watch, WatchId
+
+LOCAL = Owner(id=OwnerId("local"), name="local")
+CHANNEL_FIELDS = [channels.c[name] for name in Channel.__dataclass_fields__]
+
+
+def epoch(tx: Tx, *, hold: bool = False) -> int:
+    """The watch epoch; with ``hold`` it can't move until this transaction ends (on SQLite the write lock does that)."""
+    query = select(watch_epoch.c.epoch)
+    if hold and tx.dialect == "postgresql":
+        query = query.with_for_update(read=True)
+    return tx.conn.execute(query).scalar_one() or 0
+
+
+def advance(tx: Tx) -> int:
+    """Moves the epoch on, alone: waits for every ingest that holds it."""
+    query = update(watch_epoch).values(epoch=watch_epoch.c.epoch + 1).returning(watch_epoch.c.epoch)
+    return tx.conn.execute(query).scalar_one() or 0
+
+
+def ensure_owner(tx: Tx, owner: Owner = LOCAL) -> None:
+    values = {"id": owner.id, "name": owner.name, "created_at": tx.now}
+    tx.conn.execute(tx.insert(owners).values(values).on_conflict_do_nothing())
+
+
+def ensure_channel(tx: Tx, url: str, owner_id: OwnerId = LOCAL.id) -> Channel:
+    """The owner's channel with this URL, made with a secret of its own at first sight, active again if it was disabled."""
+    channel_id = ChannelId(sha256(f"{owner_id}\n{url}".encode()).hexdigest()[:20])
+    secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
+    values = {"id": channel_id, "owner_id": owner_id, "url": url, "secret": secret, "state": "active", "created_at": tx.now}
+    again = {"state": "active", "reason": None}
+    tx.conn.execute(tx.insert(channels).values(values).on_conflict_do_update(index_elements=["id"], set_=again))
+    return by_ids(tx, [channel_id])[channel_id]
+
+
+def by_ids(tx: Tx, ids: Iterable[str]) -> dict[ChannelId, Channel]:
+    rows = tx.conn.execute(select(*CHANNEL_FIELDS).where(channels.c.id.in_(list(ids))))
+    return {row.id: Channel(**row._mapping) for row in rows}
+
+
+def owner_channels(tx: Tx, owner_id: OwnerId) -> list[Channel]:
+    rows = tx.conn.execute(select(*CHANNEL_FIELDS).where(channels.c.owner_id == owner_id).order_by(channels.c.created_at))
+    return [Channel(**row._mapping) for row in rows]
+
+
+def disable(tx: Tx, channel_id: ChannelId, reason: str) -> bool:
+    """No more is sent there; True if it was active until now."""
+    values = {"state": "disabled", "reason": reason}
+    mine = (channels.c.id == channel_id) & (channels.c.state == "active")
+    return tx.conn.execute(update(channels).where(mine).values(**values)).rowcount == 1
+
+
+def unsubscribe(tx: Tx, channel_id: ChannelId, watch_id: WatchId) -> bool:
+    """Takes one channel off one watch; the row stays, so that adding it again sends nothing twice."""
+    mine = (watch_channels.c.channel_id == channel_id) & (watch_channels.c.watch_id == watch_id)
+    moved = tx.conn.execute(update(watch_channels).where(mine).values(unsubscribed_at=tx.now)).rowcount == 1
+    if moved:
+        tx.conn.execute(update(watches).where(watches.c.id == watch_id).values(epoch=advance(tx)))
+    return moved
+
+
+def save(tx: Tx, watch: Watch) -> Watch:
+    """Inserts or replaces a watch with its channels under a new epoch; every article read from now on is matched with it."""
+    now_epoch = advance(tx)
+    values = {
+        "id": watch.id,
+        "owner_id": watch.owner_id,
+        "name": watch.name,
+        "query": watch.query,
+        "level": watch.level,
+        "aliases": list(watch.aliases),
+        "vetoes": list(watch.vetoes),
+        "digest": watch.digest,
+        "quiet_start": watch.quiet.start.isoformat("minutes") if watch.quiet else None,
+        "quiet_end": watch.quiet.end.isoformat("minutes") if watch.quiet else None,
+        "zone": watch.quiet.zone if watch.quiet else watch.zone,
+        "muted_until": watch.muted_until,
+        "created_at": watch.created_at,
+        "removed_at": None,
+        "epoch": now_epoch,
+    }
+    changed = {name: value for name, value in values.items() if name not in {"id", "created_at"}}
+    tx.conn.execute(tx.insert(watches).values(values).on_conflict_do_update(index_elements=["id"], set_=changed))
+    for channel_id in watch.channel_ids:
+        row = {"watch_id": watch.id, "channel_id": channel_id, "added_at": tx.now}
+        again = {"unsubscribed_at": None}
+        keys = ["watch_id", "channel_id"]
+        tx.conn.execute(tx.insert(watch_channels).values(row).on_conflict_do_update(index_elements=keys, set_=again))
+    return get(tx, watch.id) or watch
+
+
+def remove(tx: Tx, watch_id: WatchId) -> bool:
+    values = {"removed_at": tx.now, "epoch": advance(tx)}
+    mine = (watches.c.id == watch_id) & watches.c.removed_at.is_(None)
+    return tx.conn.execute(update(watches).where(mine).values(**values)).rowcount == 1
+
+
+def mute(tx: Tx, watch_id: WatchId, until: dt.datetime | None) -> None:
+    values = {"muted_until": until, "epoch": advance(tx)}
+    tx.conn.execute(update(watches).where(watches.c.id == watch_id).values(**values))
+
+
+def get(tx: Tx, watch_id: str) -> Watch | None:
+    return next(iter(_load(tx, watches.c.id == watch_id)), None)
+
+
+def find(tx: Tx, name: str) -> Watch | None:
+    """By id or name, whichever a person typed."""
+    return next(iter(_load(tx, (watches.c.id == name) | (watches.c.name == name))), None)
+
+
+def every(tx: Tx) -> list[Watch]:
+    return _load(tx, watches.c.id.is_not(None))
+
+
+def many(tx: Tx, ids: Sequence[str]) -> dict[WatchId, Watch]:
+    return {watch.id: watch for watch in _load(tx, watches.c.id.in_(ids))}
+
+
+def changed_since(tx: Tx, since: int) -> tuple[list[Watch], list[WatchId]]:
+    """Watches saved after an epoch, and ids of those removed after it."""
+    removed = select(watches.c.id).where(watches.c.epoch > since, watches.c.removed_at.is_not(None))
+    return _load(tx, watches.c.epoch > since), list(tx.conn.execute(removed).scalars())
+
+
+def _load(tx: Tx, which: Any) -> list[Watch]:
+    rows = list(tx.conn.execute(select(watches).where(which, watches.c.removed_at.is_(None)).order_by(watches.c.created_at)))
+    join = watch_channels.join(watches, watches.c.id == watch_channels.c.watch_id)
+    query = select(watch_channels.c.watch_id, watch_channels.c.channel_id).select_from(join)
+    query = query.where(which, watch_channels.c.unsubscribed_at.is_(None)).order_by(watch_channels.c.added_at)
+    owned: dict[str, list[ChannelId]] = {}
+    for watch_id, channel_id in tx.conn.execute(query):
+        owned.setdefault(watch_id, []).append(channel_id)
+    return [_watch(row, owned.get(row.id, [])) for row in rows]
+
+
+def _watch(row: Record, channel_ids: Sequence[ChannelId]) -> Watch:
+    quiet = None
+    if row.quiet_start:
+        quiet = Quiet(start=dt.time.fromisoformat(row.quiet_start), end=dt.time.fromisoformat(row.quiet_end), zone=row.zone)
+    plain = ("id", "owner_id", "name", "query", "level", "digest", "zone", "muted_until", "created_at", "epoch")
+    values = {name: row._mapping[name] for name in plain}
+    return Watch(**values, aliases=tuple(row.aliases), vetoes=tuple(row.vetoes), quiet=quiet, channel_ids=tuple(channel_ids))

@@ -1,0 +1,183 @@
+"""A whole copytaster on this machine, over sites that are served on loopback: what the pipeline benchmark and the chaos
+tests run. It owns set-up, waiting and the truth; it must not know what is measured or killed.
+"""
+
+import contextlib
+import datetime as dt
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from sqlalchemy import func, select
+
+from copytaster.config import Config
+from copytaster.errors import Transient
+from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId
+from copytaster.store import Store, articles, deliveries, pages, processes, sources, watches
+from copytaster.store.schema import endpoints, links, messages
+from copytaster.urls import host_of, normalize, url_id
+from copytaster.watches import Watch, WatchId
+from desk.bench.brute import brute_match
+from desk.loopback import SiteProcess
+from desk.sinks import SinkProcess, read_log
+from desk.site import Site
+from search.document import Document
+from search.query import Query, parse
+from workers.bootstrap import open_store
+
+KINDS = ("crawl", "worker", "beat")
+Pair = tuple[str, str]  # watch id, story id
+
+
+@dataclass(slots=True)
+class Rig:
+    """``with Rig(folder, sites) as rig``: sites and sink are up; ``start`` brings up copytaster itself."""
+
+    folder: pathlib.Path
+    sites: Sequence[Site]
+    pages_per_second: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    workers: int = 2
+    _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    site: SiteProcess = field(init=False)
+    sink: SinkProcess = field(init=False)
+    store: Store = field(init=False)
+    process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.site = self._stack.enter_context(SiteProcess(self.sites, pages_per_second=self.pages_per_second))
+        self.sink = self._stack.enter_context(SinkProcess("webhook", self.folder / "received.jsonl"))
+        self.store = open_store(self.config())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.store.close()
+        self._stack.close()
+
+    def variables(self) -> dict[str, str]:
+        """The environment of every process: no delay between requests, for here the only server asked is ours."""
+        return {
+            **os.environ,
+            "COPYTASTER_DATA_DIR": str(self.folder / "data"),
+            "COPYTASTER_LOG_LEVEL": "warning",
+            "COPYTASTER_GUARD__ALLOW": '["127.0.0.1/32"]',
+            "COPYTASTER_CRAWL__DELAY_SECONDS": "0",
+            "COPYTASTER_CRAWL__AUTOTHROTTLE": "false",
+            "COPYTASTER_WEB__PORT": "0",
+            **self.environment,
+        }
+
+    def config(self) -> Config:
+        return Config(data_dir=self.folder / "data")
+
+    def start(self, seconds: float = 60.0) -> None:
+        """``copytaster up``, until every kind of process got on."""
+        command = [sys.executable, "-P", "-m", "desk.cli", "up", "--workers", str(self.workers)]
+        log = self._stack.enter_context((self.folder / "up.log").open("ab"))
+        self.process = subprocess.Popen(command, env=self.variables(), stdout=log, stderr=log, start_new_session=True)
+        began = dt.datetime.now(dt.UTC)
+        self.wait(lambda: self._all_on(began), seconds, "start")
+
+    def _all_on(self, since: dt.datetime) -> bool:
+        with self.store.read() as tx:
+            fresh = {each.kind for each in processes.every(tx) if each.progress_at >= since}
+        return fresh >= {"crawl", "beat"}
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(30)
+            self.process.kill()
+
+    def add_watches(self, queries: Iterable[tuple[str, str]]) -> None:
+        """(name, query) each, all told at the sink."""
+        with self.store.write() as tx:
+            watches.ensure_owner(tx)
+            channel = watches.ensure_channel(tx, self.sink.url)
+            for name, query in queries:
+                watch = Watch(
+                    id=WatchId(name),
+                    owner_id=watches.LOCAL.id,
+                    name=name,
+                    query=query,
+                    channel_ids=(channel.id,),
+                    created_at=tx.now,
+                )
+                watches.save(tx, watch)
+
+    def add_sources(self, urls: Iterable[str]) -> None:
+        """Feeds and sitemaps as sources of their own, alerting for all they hold; the crawler does their first reading."""
+        with self.store.write() as tx:
+            for url in urls:
+                sources.add(tx, self._source(url, tx.now), [self._endpoint(url, tx.now)])
+
+    def _source(self, url: str, now: dt.datetime) -> Source:
+        return Source(
+            id=SourceId(url_id(normalize(url))),
+            url=url,
+            name=host_of(url),
+            host=host_of(url),
+            alert_since_seconds=float("inf"),
+            proxy=self.site.proxy,
+            added_at=now,
+        )
+
+    def _endpoint(self, url: str, now: dt.datetime) -> Endpoint:
+        kind: EndpointKind = "sitemap" if "sitemap" in url else "feed"
+        source_id = SourceId(url_id(normalize(url)))
+        return Endpoint(id=EndpointId(url_id(normalize(url))), source_id=source_id, url=url, kind=kind, due_at=now)
+
+    def wait(self, done: Any, seconds: float, what: str) -> None:
+        """Until ``done()``; raises Transient with the end of the log where that takes too long."""
+        until = time.monotonic() + seconds
+        while not done():
+            if self.process and self.process.poll() is not None:
+                raise Transient(f"copytaster ended by itself ({self.process.returncode}): {self._tail()}")
+            if time.monotonic() > until:
+                raise Transient(f"{what} took over {seconds:.0f} s: {self.left()} {self._tail()}")
+            time.sleep(0.1)
+
+    def _tail(self) -> str:
+        return (self.folder / "up.log").read_text("utf-8", "replace")[-2000:]
+
+    def settled(self) -> bool:
+        """Every endpoint read, every link fetched, every page ingested, every delivery sent, every article indexed."""
+        return not any(self.left().values())
+
+    def left(self) -> dict[str, int]:
+        """What is still to do, by stage."""
+        with self.store.read() as tx:
+            unread = select(func.count()).where(endpoints.c.read_at.is_(None))
+            unfetched = select(func.count()).where(links.c.state.in_(("found", "fetched")))
+            unsent = select(func.count()).where(messages.c.state == "pending")
+            return {
+                "endpoints": tx.conn.execute(unread).scalar_one(),
+                "links": tx.conn.execute(unfetched).scalar_one(),
+                "pages": pages.waiting(tx),
+                "deliveries": deliveries.due(tx),
+                "messages": tx.conn.execute(unsent).scalar_one(),
+                "index": articles.unindexed(tx),
+            }
+
+    def truth(self) -> set[Pair]:
+        """What had to be told: every stored article against every watch, by brute force."""
+        with self.store.read() as tx:
+            queries: dict[str, Query] = {watch.id: parse(watch.query) for watch in watches.every(tx)}
+            found = articles.newest(tx, limit=1_000_000)
+        return {(watch, each.story_id) for each in found for watch in brute_match(Document.of(each), queries)}
+
+    def received(self) -> list[dict[str, Any]]:
+        """Every message at the sink: ``id``, ``sha256``, ``received_at`` and its ``items``."""
+        return [{**line, "items": json.loads(line["body"])["items"]} for line in read_log(self.folder / "received.jsonl")]
+
+    def told(self) -> set[Pair]:
+        return {(item["watch"]["id"], item["story"]) for message in self.received() for item in message["items"]}

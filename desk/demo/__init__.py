@@ -1,0 +1,1 @@
+"""The news world that `copytaster demo` serves to itself."""

@@ -1,0 +1,85 @@
+"""One function for each kind of process: what ``crawl``, ``worker``, ``beat`` and ``web`` run until they are told to stop.
+
+It owns their start and their clean end; it must not know how many of them there are or who restarts them.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from copytaster.config import Config
+
+Pool = Literal["prefork", "threads"]
+SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def share_metrics(folder: pathlib.Path) -> None:
+    """From here on the values of this process and its children are kept in files that one page can add up.
+
+    Must come before ``copytaster.metrics`` is first imported; the folder is emptied, for files of dead processes pile up.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ[SHARED_METRICS] = str(folder)
+
+
+def crawl(config: Config, *, source: str | None = None) -> None:
+    """One bounded run of the spider; whoever started it starts the next one."""
+    _own_metrics(config, "crawl")
+    from scrapers.run import crawl as run
+    from workers.app import Hints, make_app
+
+    run(config, source=source, hint=Hints(make_app(config)))
+
+
+def worker(config: Config, *, queues: Sequence[str] = (), pool: Pool = "prefork", processes: int = 0) -> None:
+    """A Celery worker over some or all stages."""
+    _own_metrics(config, "worker")
+    from workers.tasks import serve
+
+    wanted = processes or config.workers.processes or max(os.cpu_count() or 1, 2)
+    serve(config, queues=queues, pool=pool, concurrency=wanted)
+
+
+def beat(config: Config) -> None:
+    """The reconciler with its chores; several may run, one at a time works."""
+    _own_metrics(config, "beat")
+    from workers.bootstrap import make_reconciler
+
+    stop = _stop_on_signals()
+    make_reconciler(config).run(stop)
+
+
+def web(config: Config) -> None:
+    """The web page, its health and the metrics of all processes on this machine."""
+    from desk.web import serve
+
+    serve(config)
+
+
+def _own_metrics(config: Config, role: str) -> None:
+    """Serves this process' own /metrics, where a port is set; under ``up`` the web page adds all of them up."""
+    if not config.metrics.port:
+        return
+    if SHARED_METRICS not in os.environ:
+        share_metrics(config.data_dir / "metrics" / f"{role}-{os.getpid()}")
+    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    start_http_server(config.metrics.port, config.metrics.host, registry=registry)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+Role = Callable[[Config], None]

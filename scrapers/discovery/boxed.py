@@ -1,0 +1,106 @@
+"""A feed parsed in a child process that can be killed: some bytes hold any parser for minutes.
+
+It owns the child's limits and the form in which its answer comes back; it must not know what the feed is for.
+"""
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from copytaster.errors import Rejected
+from copytaster.news import Printed
+from scrapers.discovery.feeds import FeedDocument, FeedItem, parse_feed
+
+MAX_MEMORY = 600_000_000  # of address space; a 5 MB feed needs about a third
+_ROOT = str(Path(__file__).parents[2])
+_DATES = ("published", "updated")
+
+
+def parse_in_child(data: bytes, url: str, content_type: str | None, *, max_seconds: float) -> FeedDocument:
+    """A plain program, not ``multiprocessing``: Celery's children may have none, and a reactor must not be forked.
+
+    Raises ``Rejected`` with ``too_slow``, or the reason that the child gave.
+    """
+    head = json.dumps({"url": url, "content_type": content_type, "max_seconds": max_seconds}).encode()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "scrapers.discovery.boxed"],
+            input=head + b"\n" + data,
+            capture_output=True,
+            timeout=max_seconds,
+            check=False,
+            env={**os.environ, "PYTHONPATH": _ROOT},
+        )
+    except subprocess.TimeoutExpired:
+        raise _slow(max_seconds) from None
+    if done.returncode != 0:
+        raise _slow(max_seconds)
+    answer = json.loads(done.stdout)
+    if "reason" in answer:
+        raise Rejected(answer["reason"], answer["message"])
+    return load(answer)
+
+
+def dump(document: FeedDocument) -> dict[str, Any]:
+    """As JSON can carry it."""
+    row = {field.name: getattr(document, field.name) for field in fields(document)}
+    return {**_dates_out(row), "items": [_item_out(item) for item in document.items]}
+
+
+def load(row: Mapping[str, Any]) -> FeedDocument:
+    items = tuple(FeedItem(**_dates_in(item) | {"authors": tuple(item["authors"])}) for item in row["items"])
+    return FeedDocument(**_dates_in(row) | {"items": items})
+
+
+def _item_out(item: FeedItem) -> dict[str, Any]:
+    return _dates_out({field.name: getattr(item, field.name) for field in fields(item)})
+
+
+def _dates_out(row: dict[str, Any]) -> dict[str, Any]:
+    for name in _DATES:
+        if printed := row[name]:
+            row[name] = [printed.at.isoformat(), printed.offset_minutes, printed.precision]
+    return row
+
+
+def _dates_in(row: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(row)
+    for name in _DATES:
+        if printed := row[name]:
+            found[name] = Printed(dt.datetime.fromisoformat(printed[0]), printed[1], printed[2])
+    return found
+
+
+def _slow(max_seconds: float) -> Rejected:
+    return Rejected("too_slow", f"The feed could not be parsed within {max_seconds:g} seconds and its memory limit.")
+
+
+def _limit(max_seconds: float) -> None:
+    """The kernel ends the child even where its parent has died."""
+    import resource
+
+    seconds = int(max_seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """The child: a line of JSON and the feed come in, a document or a refusal goes out as JSON."""
+    asked = json.loads(sys.stdin.buffer.readline())
+    _limit(asked["max_seconds"])
+    try:
+        answer = dump(parse_feed(sys.stdin.buffer.read(), asked["url"], asked["content_type"]))
+    except Rejected as refused:
+        answer = {"reason": refused.reason, "message": str(refused)}
+    sys.stdout.write(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

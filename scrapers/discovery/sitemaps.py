@@ -1,0 +1,209 @@
+"""Sitemaps (index, URL set, news, plain text, packed or not) from bytes to links and further sitemaps.
+
+It owns the formats and the caps; it must not fetch the children that an index names.
+"""
+
+import io
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lxml import etree
+
+from copytaster.errors import Rejected
+from copytaster.news import Link, LinkId, Printed
+from copytaster.urls import canonical, url_id
+from scrapers.discovery.feeds import links_of, parse_feed_boxed
+from scrapers.discovery.plain import one_line, printed_w3c
+from scrapers.discovery.resolving import http_only
+
+MAX_URLS = 50_000
+MAX_BYTES = 50_000_000  # unpacked, as the protocol has it
+MAX_DEPTH = 3  # of indexes in indexes
+_MAX_RATIO = 200  # real sitemaps pack 10 to 40 to 1, bombs 1,000 to 1
+_FREE_BYTES = 10_000_000  # below this any ratio is harmless
+_MAX_NODES = 20_000  # in one entry: a thousand images have five thousand; 8 MB of ``<a/>`` would be 1 GB of tree
+_FEED_ROOTS = frozenset({"rss", "feed", "rdf", "channel"})
+_TEXT_URL = re.compile(r"https?://\S+\Z")
+
+SitemapKind = Literal["index", "urlset", "text", "feed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SitemapChild:
+    """A sitemap that an index names, and when it last changed."""
+
+    url: str
+    updated: Printed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sitemap:
+    """One file: ``links`` of articles or ``children``, never both."""
+
+    kind: SitemapKind
+    links: Sequence[Link] = ()
+    children: Sequence[SitemapChild] = ()
+    is_news: bool = False  # it carries Google's news tags, so it holds the newest articles only
+    truncated: bool = False
+
+
+def parse_sitemap(data: bytes, url: str) -> Sitemap:
+    """At most 50,000 links or children, each once, absolute.
+
+    Raises ``Rejected`` with ``too_big`` (a bomb, or beyond 50 MB) or ``not_a_sitemap``.
+    """
+    data = unpack(data)
+    head = data[:1000].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not head.startswith((b"<", b"\xff\xfe", b"\xfe\xff")):
+        return _text(data, url)
+    root = _root(data)
+    if root in _FEED_ROOTS:
+        return Sitemap("feed", links_of(parse_feed_boxed(data, url)))
+    if root not in ("urlset", "sitemapindex"):
+        raise Rejected("not_a_sitemap", "This is no sitemap; its address may now lead to a page.")
+    return _index(data, url) if root == "sitemapindex" else _urlset(data, url)
+
+
+def unpack(data: bytes, *, max_bytes: int = MAX_BYTES) -> bytes:
+    """Takes gzip off as often as it was done (servers pack the packed), within bounds.
+
+    Raises ``Rejected`` with ``too_big`` or ``not_a_sitemap``.
+    """
+    for _ in range(3):
+        if not data.startswith(b"\x1f\x8b"):
+            break
+        data = _inflate(data, min(max_bytes, max(_FREE_BYTES, len(data) * _MAX_RATIO)))
+    if len(data) > max_bytes:
+        raise _too_big(max_bytes)
+    return data
+
+
+def _inflate(packed: bytes, limit: int) -> bytes:
+    machine = zlib.decompressobj(47)
+    try:
+        data = machine.decompress(packed, limit + 1)
+    except zlib.error:
+        raise Rejected("not_a_sitemap", "The sitemap says that it is gzip, but can't be unpacked.") from None
+    if len(data) > limit:
+        raise _too_big(limit)
+    return data
+
+
+def _too_big(limit: int) -> Rejected:
+    return Rejected("too_big", f"The sitemap unpacks to more than {limit // 1_000_000} MB, so it is not read.")
+
+
+def _root(data: bytes) -> str:
+    for _, node in _walk(data, ("start",)):
+        return _name(node)
+    return ""
+
+
+def _walk(data: bytes, events: Sequence[str]) -> Iterator[tuple[str, etree._Element]]:
+    """No entities, no DTD, no network, no huge trees; what is ill-formed ends the walk where it breaks for good."""
+    source = io.BytesIO(data)
+    walk = etree.iterparse(
+        source,
+        events=tuple(events),  # type: ignore[arg-type]
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        recover=True,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        yield from walk
+    except etree.XMLSyntaxError:
+        return
+
+
+def _rows(data: bytes, tag: str) -> Iterator[dict[str, str]]:
+    """Each ``tag`` as {local name: text}; finished ones are dropped from the tree, so memory stays flat."""
+    held = 0
+    for _, node in _walk(data, ("end",)):
+        held += 1
+        if _name(node) != tag:
+            if held > _MAX_NODES:
+                raise Rejected("too_big", f"One entry of the sitemap holds over {_MAX_NODES} tags, so it is not read.")
+            continue
+        held = 0
+        row: dict[str, str] = {}
+        for child in node.iter():
+            if isinstance(child.tag, str) and child.text and _is_ours(child):
+                row.setdefault(_name(child), child.text.strip())
+        yield row
+        node.clear()
+        parent = node.getparent()
+        while parent is not None and node.getprevious() is not None:
+            del parent[0]
+
+
+def _is_ours(node: etree._Element) -> bool:
+    """Image and video tags have their own <loc> and <title>."""
+    space = str(node.tag).rpartition("}")[0]
+    return "image" not in space and "video" not in space and "xhtml" not in space
+
+
+def _name(node: etree._Element) -> str:
+    return str(node.tag).rpartition("}")[2].lower()
+
+
+def _index(data: bytes, url: str) -> Sitemap:
+    children: dict[str, SitemapChild] = {}
+    for row in _rows(data, "sitemap"):
+        if place := http_only(row.get("loc", ""), url):
+            children.setdefault(place, SitemapChild(place, printed_w3c(row.get("lastmod", ""))))
+        if len(children) >= MAX_URLS:
+            return Sitemap("index", (), tuple(children.values()), truncated=True)
+    return Sitemap("index", (), tuple(children.values()))
+
+
+def _urlset(data: bytes, url: str) -> Sitemap:
+    links: dict[LinkId, Link] = {}
+    is_news = truncated = False
+    for row in _rows(data, "url"):
+        is_news = is_news or "publication_date" in row
+        if link := _link(row, url):
+            links.setdefault(link.id, link)
+        if len(links) >= MAX_URLS:
+            truncated = True
+            break
+    return Sitemap("urlset", tuple(links.values()), is_news=is_news, truncated=truncated)
+
+
+def _link(row: dict[str, str], base: str) -> Link | None:
+    place = http_only(row.get("loc", ""), base)
+    if not place:
+        return None
+    try:
+        identity = LinkId(url_id(canonical(place)))
+    except Rejected:
+        return None
+    return Link(
+        id=identity,
+        url=place,
+        title=one_line(row.get("title", "")) or None,
+        published=printed_w3c(row.get("publication_date", "")),
+        updated=printed_w3c(row.get("lastmod", "")),
+    )
+
+
+def _text(data: bytes, url: str) -> Sitemap:
+    """One address a line; a file with anything else in it is something else."""
+    links: dict[LinkId, Link] = {}
+    for number, line in enumerate(io.BytesIO(data)):
+        place = line.decode("utf-8-sig", "replace").strip()
+        if place and not _TEXT_URL.match(place):
+            raise Rejected("not_a_sitemap", f"Line {number + 1} is no address, so this is no sitemap.")
+        if place and (link := _link({"loc": place}, url)):
+            links.setdefault(link.id, link)
+        if len(links) >= MAX_URLS:
+            return Sitemap("text", tuple(links.values()), truncated=True)
+    if not links:
+        raise Rejected("not_a_sitemap", "The sitemap is empty.")
+    return Sitemap("text", tuple(links.values()))

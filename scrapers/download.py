@@ -1,0 +1,180 @@
+"""The download handler: Scrapy's own for HTTP/1.1, with the address guard between the name and the connection.
+
+It owns what may be connected to and that pending downloads end when the crawl does; it must not know what is fetched.
+"""
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any
+
+from scrapy import Request
+from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler, _ScrapyAgent
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from scrapy.utils._download_handlers import wrap_twisted_exceptions
+from scrapy.utils.defer import maybe_deferred_to_future
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import (
+    IAddress,
+    IHostnameResolver,
+    IHostResolution,
+    IReactorPluggableNameResolver,
+    IResolutionReceiver,
+)
+from twisted.web.client import URI, Agent
+from twisted.web.error import SchemeNotSupported
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from copytaster.errors import Rejected
+from copytaster.guard import Guard
+from copytaster.urls import host_of
+
+
+class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unused-ignore]
+    """Connects only to addresses that the guard has seen; the check is at connect, so a DNS answer can't change after it.
+
+    Through a source's proxy only the proxy is connected to, which is the operator's own choice; literal private
+    targets are refused all the same.
+    """
+
+    lazy = False
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        from twisted.internet import reactor
+
+        self._guard: Guard = crawler.settings["COPYTASTER_GUARD"]
+        self._verdicts: dict[str, Rejected] = {}
+        self._endpoints = _GuardedEndpoints(
+            _GuardedReactor(reactor, _GuardedResolver(reactor, self._guard, self._verdicts)),
+            self._contextFactory,
+            crawler.settings.getfloat("DOWNLOAD_TIMEOUT"),
+        )
+        self._pending: set[Any] = set()
+
+    async def download_request(self, request: Request) -> Response:
+        host = host_of(request.url)
+        check_literal(self._guard, host)
+        agent = _GuardedAgent(
+            endpoints=self._endpoints,
+            contextFactory=self._contextFactory,
+            connectTimeout=self._crawler.settings.getfloat("DOWNLOAD_TIMEOUT"),
+            pool=self._pool,
+            maxsize=self._default_maxsize,
+            fail_on_dataloss=self._fail_on_dataloss,
+            crawler=self._crawler,
+        )
+        self._verdicts.pop(host, None)
+        pending = agent.download_request(request)
+        self._pending.add(pending)
+        try:
+            with wrap_twisted_exceptions():
+                return await maybe_deferred_to_future(pending)
+        except Exception:
+            if verdict := self._verdicts.pop(host, None):
+                raise verdict from None
+            raise
+        finally:
+            self._pending.discard(pending)
+
+    async def close(self) -> None:
+        for pending in list(self._pending):
+            pending.cancel()
+        await super().close()
+
+
+def check_literal(guard: Guard, host: str) -> None:
+    """Refuses what needs no name server to be private: address literals and ``localhost``."""
+    try:
+        address = str(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        if host != "localhost" and not host.endswith(".localhost"):
+            return
+        address = "127.0.0.1"
+    guard.check_address(address, host)
+
+
+class _GuardedAgent(_ScrapyAgent):
+    def __init__(self, *, endpoints: "_GuardedEndpoints", **rest: Any) -> None:
+        super().__init__(**rest)
+        self._endpoints = endpoints
+
+    def _get_agent(self, request: Request, timeout: float) -> Agent:
+        if request.meta.get("proxy"):
+            return super()._get_agent(request, timeout)
+        from twisted.internet import reactor
+
+        agent: Agent = Agent.usingEndpointFactory(reactor, self._endpoints, self._pool)  # type: ignore[no-untyped-call]
+        return agent
+
+
+@implementer(IAgentEndpointFactory)
+class _GuardedEndpoints:
+    """As Twisted's standard factory, but over a reactor whose name resolver is guarded."""
+
+    def __init__(self, reactor: "_GuardedReactor", policy: Any, timeout: float) -> None:
+        self._reactor, self._policy, self._timeout = reactor, policy, timeout
+
+    def endpointForURI(self, uri: URI) -> Any:  # noqa: N802  the interface's name
+        endpoint = HostnameEndpoint(self._reactor, uri.host.decode("ascii"), uri.port, timeout=self._timeout)
+        if uri.scheme == b"http":
+            return endpoint
+        if uri.scheme == b"https":
+            return wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)  # type: ignore[arg-type]
+        raise SchemeNotSupported(f"Only http and https are fetched, not {uri.scheme!r}.")
+
+
+@implementer(IReactorPluggableNameResolver)
+class _GuardedReactor:
+    """The reactor in everything but the resolver: a proxy's own name goes through the plain one."""
+
+    def __init__(self, reactor: Any, resolver: "_GuardedResolver") -> None:
+        self._reactor = reactor
+        self.nameResolver = resolver  # the interface's name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+
+@implementer(IHostnameResolver)
+class _GuardedResolver:
+    def __init__(self, reactor: Any, guard: Guard, verdicts: dict[str, Rejected]) -> None:
+        self._reactor, self._guard, self._verdicts = reactor, guard, verdicts
+
+    def resolveHostName(  # noqa: N802  the interface's name
+        self,
+        resolutionReceiver: Any,  # noqa: N803
+        hostName: str,  # noqa: N803
+        portNumber: int = 0,  # noqa: N803
+        addressTypes: Sequence[type[Any]] | None = None,  # noqa: N803
+        transportSemantics: str = "TCP",  # noqa: N803
+    ) -> Any:
+        receiver = _GuardedReceiver(resolutionReceiver, hostName, self._guard, self._verdicts)
+        return self._reactor.nameResolver.resolveHostName(receiver, hostName, portNumber, addressTypes, transportSemantics)
+
+
+@implementer(IResolutionReceiver)
+class _GuardedReceiver:
+    """Passes a host's addresses on when all of them are public: one private among them is an attack or a mistake."""
+
+    def __init__(self, inner: Any, host: str, guard: Guard, verdicts: dict[str, Rejected]) -> None:
+        self._inner, self._host, self._guard, self._verdicts = inner, host, guard, verdicts
+        self._addresses: list[Any] = []
+
+    def resolutionBegan(self, resolution: IHostResolution) -> None:  # noqa: N802
+        self._inner.resolutionBegan(resolution)
+
+    def addressResolved(self, address: IAddress) -> None:  # noqa: N802
+        self._addresses.append(address)
+
+    def resolutionComplete(self) -> None:  # noqa: N802
+        try:
+            for address in self._addresses:
+                self._guard.check_address(address.host, self._host)
+        except Rejected as verdict:
+            self._verdicts[self._host] = verdict
+        else:
+            for address in self._addresses:
+                self._inner.addressResolved(address)
+        self._inner.resolutionComplete()

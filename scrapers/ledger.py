@@ -1,0 +1,64 @@
+"""What became of jobs, written into rows: pages, retries, refusals and readings, each in the transaction that is given.
+
+It must not fetch, nor know of leases beyond `may_write`; readings of endpoints are kept by `harvest`.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+
+from copytaster import metrics
+from copytaster.config import Config
+from copytaster.news import EndpointId, LinkId
+from copytaster.store import Tx, hosts, links, pages, refusals, sources
+from copytaster.store.refusals import Refusal
+from scrapers import harvest
+from scrapers.jobs import GivenBack, Job, LinkRefused, LinkRetry, PageKept, Reading, ReadingFailed, Result, RobotsRead
+from scrapers.verdicts import MAX_ATTEMPTS
+
+
+def may_write(result: Result, held: Collection[str]) -> bool:
+    """Results of a host that is no longer ours are dropped: whoever holds it now brings its own."""
+    return isinstance(result, RobotsRead) or result.job.host in held
+
+
+def write(tx: Tx, results: Sequence[Result], config: Config) -> None:
+    _keep_pages(tx, [one for one in results if isinstance(one, PageKept)])
+    links.give_back(tx, [one.job.id for one in results if isinstance(one, GivenBack) and one.job.kind == "link"])
+    for one in results:
+        if isinstance(one, LinkRetry):
+            _retry(tx, one)
+        elif isinstance(one, LinkRefused):
+            _refuse(tx, one.job, one.reason, one.detail)
+        elif isinstance(one, Reading):
+            harvest.keep_reading(tx, one, config.crawl)
+        elif isinstance(one, ReadingFailed):
+            harvest.keep_failure(tx, one, config.crawl)
+        elif isinstance(one, RobotsRead):
+            hosts.keep_robots(tx, one.host, status=one.status, body=one.body)
+        elif isinstance(one, GivenBack) and one.job.kind == "endpoint":
+            sources.note_reading(tx, EndpointId(one.job.id), {"due_at": tx.now})
+
+
+def _keep_pages(tx: Tx, kept: Sequence[PageKept]) -> None:
+    pages.put(tx, [pages.Fetched(page=one.page, priority=one.job.row.priority, packed=one.packed) for one in kept])
+    metrics.PAGES_FETCHED.inc(len(kept))
+    for one in kept:
+        if one.job.attempts > 1:
+            refusals.clear(tx, "fetch", one.job.id)
+
+
+def _retry(tx: Tx, result: LinkRetry) -> None:
+    if result.job.attempts >= MAX_ATTEMPTS:
+        _refuse(tx, result.job, result.reason, result.detail)
+    else:
+        links.retry(tx, LinkId(result.job.id), tx.now + dt.timedelta(seconds=result.seconds))
+
+
+def _refuse(tx: Tx, job: Job, reason: str, detail: str) -> None:
+    """The row stays, so that an item with a summary is not lost with its page."""
+    links.refused(tx, LinkId(job.id))
+    refusal = Refusal(
+        stage="fetch", key=job.id, url=job.url, source_id=job.source.id, reason=reason, detail=detail, attempts=job.attempts
+    )
+    refusals.put(tx, refusal)
+    metrics.REFUSED.labels("fetch", reason).inc()

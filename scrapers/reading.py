@@ -1,0 +1,162 @@
+"""One endpoint to one reading: ask with its validators, parse off the reactor's thread, follow a sitemap index.
+
+It must not know SQL, nor decide what is new: that is `revisit`, in the transaction that writes it.
+"""
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from scrapy.http import Response
+
+from copytaster.errors import Rejected
+from copytaster.news import Link, Source
+from scrapers.articles import header
+from scrapers.discovery.feeds import links_of, parse_feed_boxed
+from scrapers.discovery.links import article_links
+from scrapers.discovery.sitemaps import Sitemap, SitemapChild, parse_sitemap
+from scrapers.jobs import Job, Reading, ReadingFailed
+from scrapers.middlewares import PERMANENT
+from scrapers.sites import rules_for
+from scrapers.troubles import verdict_of
+from scrapers.verdicts import is_html, judge_status, retry_after_seconds
+
+UNCONDITIONAL_EVERY = 20  # some feeds keep their ETag after changing
+MAX_CHILDREN = 50  # sitemaps of an index that one reading follows
+MAX_DEPTH = 3
+MAX_URLS = 50_000
+OVERLAP = dt.timedelta(days=1)  # a child's date may be a day alone, or wrong by a zone
+
+T = TypeVar("T")
+Outcome = Reading | ReadingFailed
+
+
+class Fetch(Protocol):
+    def __call__(self, url: str, source: Source, *, validators: Mapping[str, str] | None = None) -> Awaitable[Response]:
+        """One answer, redirects followed."""
+
+
+class EndpointReader:
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        # One at a time: parsers hold the interpreter, and big feeds go to a child that can be killed.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="parser")
+
+    async def read(self, job: Job) -> Outcome:
+        """Never raises for what a site does."""
+        try:
+            response = await self._fetch(job.url, job.source, validators=validators_of(job.row))
+        except Exception as error:  # noqa: BLE001  a reason is made of each
+            verdict = verdict_of(error, job.url)
+            return ReadingFailed(job=job, reason=verdict.reason, detail=verdict.detail)
+        asked = retry_after_seconds(header(response, b"Retry-After"), dt.datetime.now(dt.UTC))
+        if response.status == 304:
+            return Reading(job=job, unchanged=True, moved_to=moved_to(response), retry_after=asked)
+        if response.status != 200:
+            return _failed(job, response, asked)
+        try:
+            return await self._parse(job, response)
+        except Rejected as error:
+            return ReadingFailed(job=job, reason=error.reason, detail=f"{job.url}: {error}")
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _parse(self, job: Job, response: Response) -> Reading:
+        read = {"feed": self._feed, "sitemap": self._sitemap, "section": self._section}[job.row.kind]
+        found: dict[str, Any] = await read(job, response)
+        rules = rules_for(job.source.url)
+        found["links"] = [link for link in found["links"] if rules.keep(link)]
+        return Reading(
+            job=job,
+            etag=header(response, b"ETag"),
+            last_modified=header(response, b"Last-Modified"),
+            moved_to=moved_to(response),
+            **found,
+        )
+
+    async def _feed(self, _job: Job, response: Response) -> dict[str, Any]:
+        kind = header(response, b"Content-Type")
+        document = await self._aside(parse_feed_boxed, response.body, response.url, kind)
+        links = await self._aside(links_of, document)
+        return {
+            "links": links,
+            "total": document.total,
+            "hub": document.hub,
+            "topic": document.topic,
+            "every_seconds": document.every_seconds,
+        }
+
+    async def _section(self, _job: Job, response: Response) -> dict[str, Any]:
+        if not is_html(header(response, b"Content-Type") or "", response.body):
+            raise Rejected("not_html", "a section must be an HTML page.")
+        links = await self._aside(article_links, response.body, response.url)
+        return {"links": links, "total": len(links)}
+
+    async def _sitemap(self, job: Job, response: Response) -> dict[str, Any]:
+        found: dict[str, Link] = {}
+        await self._follow(job, response.body, response.url, found, depth=1)
+        return {"links": [link for link in found.values() if may_be_new(link, job.row.read_at)], "total": len(found)}
+
+    async def _follow(self, job: Job, data: bytes, url: str, found: dict[str, Link], *, depth: int) -> None:
+        sitemap: Sitemap = await self._aside(parse_sitemap, data, url)
+        for link in sitemap.links[: MAX_URLS - len(found)]:
+            found.setdefault(link.id, link)
+        if depth >= MAX_DEPTH:
+            return
+        for child in children_to_follow(sitemap.children, job.row.read_at):
+            if len(found) >= MAX_URLS:
+                return
+            try:
+                response = await self._fetch(child.url, job.source)
+                if response.status == 200:
+                    await self._follow(job, response.body, response.url, found, depth=depth + 1)
+            except Exception as error:  # noqa: BLE001  one broken child must not hide the others
+                verdict_of(error, child.url)
+
+    async def _aside(self, function: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(function, *args))
+
+
+def validators_of(row: Any) -> dict[str, str]:
+    """Headers of a conditional request; none of them now and then."""
+    if row.readings % UNCONDITIONAL_EVERY == UNCONDITIONAL_EVERY - 1:
+        return {}
+    headers = {"If-None-Match": row.etag, "If-Modified-Since": row.last_modified}
+    return {name: value for name, value in headers.items() if value}
+
+
+def moved_to(response: Response) -> str | None:
+    """Where an endpoint lives now, if every hop on the way there was a permanent one."""
+    hops: Sequence[tuple[int, str]] = response.request.meta.get("hops", ()) if response.request else ()
+    return response.url if hops and all(status in PERMANENT for status, _ in hops) else None
+
+
+def may_be_new(link: Link, since: dt.datetime | None) -> bool:
+    """Whether the last reading may have missed it: of 50,000 dated URLs all but a few are older."""
+    printed = link.updated or link.published
+    return since is None or printed is None or printed.at >= since - 3 * OVERLAP
+
+
+def children_to_follow(children: Sequence[SitemapChild], since: dt.datetime | None) -> list[SitemapChild]:
+    """Of an index: what changed since the last reading, the newest first; without dates the last and first few.
+
+    Sites append new children at one end or the other; none of 100 looked at puts them in the middle.
+    """
+    dated = [child for child in children if child.updated]
+    bare = [child for child in children if not child.updated]
+    if since:
+        dated = [child for child in dated if child.updated and child.updated.at >= since - OVERLAP]
+    dated.sort(key=lambda child: child.updated.at if child.updated else since, reverse=True)  # type: ignore[arg-type, return-value]
+    few = 4
+    ends = bare if len(bare) <= 2 * few else bare[:few] + bare[-few:]
+    return [*dated[: MAX_CHILDREN - len(ends)], *ends]
+
+
+def _failed(job: Job, response: Response, asked: float | None) -> ReadingFailed:
+    verdict = judge_status(response.status, response.url, asked)
+    reason = getattr(verdict, "reason", "bad_status")
+    return ReadingFailed(job=job, reason=reason, detail=getattr(verdict, "detail", ""), retry_after=asked)

@@ -1,0 +1,154 @@
+"""Where terms stand in an article: whether one holds, every place of it, and why it counts, in a sentence.
+
+It owns occurrences and hits; it must not know how watches are held, chosen or stored.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Literal, NamedTuple, cast
+
+from copytaster.text import Placed
+from copytaster.watches import Hit, HitField
+from search import names
+from search.document import Page
+from search.tree import Phrase
+
+MOST_HITS = 50  # of one watch in one article
+_ORDER = {"title": 0, "text": 1, "source": 2, "author": 3}
+
+
+class _Place(NamedTuple):
+    field: str
+    start: int
+    end: int
+
+
+def holds(page: Page, phrase: Phrase) -> bool:
+    """Whether the term stands anywhere in the fields that it looks into."""
+    if phrase.slop:
+        return any(_runs(page.placed(field).joined, phrase) for field in _fields(phrase))
+    if phrase.field is None:
+        return phrase.needle in page.body
+    return phrase.needle in f" {page.placed(phrase.field).joined} "
+
+
+def fires(page: Page, phrase: Phrase, vetoes: frozenset[str]) -> bool:
+    """Whether it stands anywhere as something that is not vetoed; ``vetoes`` are in normal form."""
+    if not vetoes or phrase.field == "lang":
+        return holds(page, phrase)
+    return any(True for place in _places(page, phrase) if not _is_vetoed(page, place, vetoes))
+
+
+def find(page: Page, phrases: Iterable[Phrase], vetoes: frozenset[str] = frozenset()) -> tuple[Hit, ...]:
+    """The hits of these terms, by field and start, at most ``MOST_HITS``; one for each place, the exact one if any."""
+    found: dict[_Place, Hit] = {}
+    for phrase in phrases:
+        places = (place for place in _places(page, phrase) if not _is_vetoed(page, place, vetoes))
+        for place in islice(places, MOST_HITS):
+            if place not in found or found[place].kind != "exact":
+                found[place] = _hit(page, place, phrase)
+    ordered = sorted(found.values(), key=lambda hit: (_ORDER[hit.field], hit.start, hit.end))
+    return tuple(ordered[:MOST_HITS])
+
+
+def _fields(phrase: Phrase) -> Sequence[str]:
+    return (phrase.field,) if phrase.field else ("title", "text")
+
+
+def _places(page: Page, phrase: Phrase) -> Iterator[_Place]:
+    """A language is not printed anywhere, so ``lang:`` decides but has no place."""
+    for field in _fields(phrase):
+        if field == "lang":
+            continue
+        placed = page.placed(field)
+        for first, last in _runs(placed.joined, phrase):
+            yield _place(placed, field, first, last)
+
+
+def _place(placed: Placed, field: str, first: int, last: int) -> _Place:
+    return _Place(field, placed.place(first)[0], placed.place(last)[1])
+
+
+def _runs(joined: str, phrase: Phrase) -> list[tuple[int, int]]:
+    """Numbers of the first and last word of each occurrence."""
+    if phrase.slop:
+        return list(near(joined.split(), phrase))
+    return list(_in_a_row(f" {joined} ", phrase))
+
+
+def _in_a_row(padded: str, phrase: Phrase) -> Iterator[tuple[int, int]]:
+    at = padded.find(phrase.needle)
+    while at != -1:
+        first = padded.count(" ", 0, at)
+        yield first, first + len(phrase.words) - 1
+        at = padded.find(phrase.needle, at + 1)
+
+
+def near(words: Sequence[str], phrase: Phrase) -> Iterator[tuple[int, int]]:
+    """The tightest stretches that hold all the words, in any order, with at most ``slop`` others between; from left
+    to right, none overlapping the one before.
+    """
+    wanted = Counter(phrase.words[:-1] if phrase.prefix else phrase.words)
+    beginning = phrase.words[-1] if phrase.prefix else None
+    numbers = [n for n, word in enumerate(words) if _counts(word, wanted, beginning)]
+    longest = len(phrase.words) + phrase.slop
+    left = 0
+    for right, last in enumerate(numbers):
+        while last - numbers[left] >= longest:
+            left += 1
+        if not _complete([words[n] for n in numbers[left : right + 1]], wanted, beginning):
+            continue
+        while _complete([words[n] for n in numbers[left + 1 : right + 1]], wanted, beginning):
+            left += 1
+        yield numbers[left], last
+        left = right + 1
+
+
+def _counts(word: str, wanted: Counter[str], beginning: str | None) -> bool:
+    return word in wanted or (beginning is not None and word.startswith(beginning))
+
+
+def _complete(words: Sequence[str], wanted: Counter[str], beginning: str | None) -> bool:
+    held = Counter(words)
+    if any(held[word] < times for word, times in wanted.items()):
+        return False
+    if beginning is None:
+        return True
+    return sum((held - wanted)[word] for word in held if word.startswith(beginning)) > 0
+
+
+def _is_vetoed(page: Page, place: _Place, vetoes: frozenset[str]) -> bool:
+    return bool(vetoes) and names.normal(_printed(page, place)) in vetoes
+
+
+def _printed(page: Page, place: _Place) -> str:
+    return page.placed(place.field).text[place.start : place.end]
+
+
+def _hit(page: Page, place: _Place, phrase: Phrase) -> Hit:
+    printed = _printed(page, place)
+    kind = _kind(printed, phrase)
+    field = cast("HitField", place.field)
+    return Hit(field, place.start, place.end, printed, phrase.term, kind, why=_why(printed, phrase, kind))
+
+
+def _kind(printed: str, phrase: Phrase) -> Literal["exact", "folded"]:
+    """Exact: letter for letter as typed, but for punctuation around ("H.T.S." ends at its last letter)."""
+    if phrase.slop:
+        same = set(phrase.typed.split()) <= set(printed.split())
+    elif phrase.prefix:
+        same = printed.startswith(phrase.typed)
+    else:
+        same = printed in phrase.typed and not any(map(str.isalnum, phrase.typed.replace(printed, "", 1)))
+    return "exact" if same else "folded"
+
+
+def _why(printed: str, phrase: Phrase, kind: str) -> str:
+    if phrase.slop:
+        return f"“{printed}” has all the words of “{phrase.typed}” with at most {phrase.slop} others between."
+    if phrase.prefix:
+        return f"“{printed}” begins with “{phrase.typed}”."
+    if kind == "exact":
+        return f"“{printed}” is printed just as you wrote it."
+    return f"“{printed}” is “{phrase.typed}” but for capitals, accents, letter forms or punctuation."

@@ -1,0 +1,83 @@
+"""Starts a service's program for tests: on a free port, in a folder of its own, never as root where it refuses root.
+
+It owns the child's life; it must not know what is tested with it.
+"""
+
+import contextlib
+import os
+import pathlib
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def folder(user: str | None = None) -> Iterator[pathlib.Path]:
+    """A short-named folder (a socket's path may have 108 bytes), given to ``user`` where we are root."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="ct-"))
+    try:
+        if user:
+            shutil.chown(path, user)
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def other_user(name: str) -> str | None:
+    """Who runs a program that refuses root; None where we are not root."""
+    if os.getuid() != 0:
+        return None
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(name).pw_name
+    return "nobody"
+
+
+def run(command: Sequence[str], user: str | None, cwd: pathlib.Path) -> None:
+    """Runs to its end; an error carries what the program said."""
+    done = subprocess.run(command, user=user, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{command[0]} failed: {done.stderr or done.stdout}"
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str], ready: Callable[[], bool], *, cwd: pathlib.Path, user: str | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The program from the moment it is ready until the block ends; its log is ``cwd/log``."""
+    log = cwd / "log"
+    with log.open("wb") as sink:
+        child = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, cwd=cwd, user=user)
+    try:
+        _await(child, ready, log)
+        yield child
+    finally:
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(10)
+        child.kill()
+        child.wait()
+
+
+def _await(child: "subprocess.Popen[bytes]", ready: Callable[[], bool], log: pathlib.Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while not ready():
+        dead = child.poll() is not None
+        assert not dead and time.monotonic() < until, f"{child.args!r} does not start:\n{log.read_text()[-2000:]}"
+        time.sleep(0.02)
+
+
+def accepts(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False

@@ -1,0 +1,99 @@
+"""The Celery app and the hints that travel over it. A message says only *there is work of this kind*.
+
+It owns broker settings that were measured to matter; it must not know what a stage does.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from copytaster.config import Config
+
+STAGES = ("ingest", "deliver", "index")
+TASK_SECONDS = 25  # below every lease, so that a task that hangs is dead before its row is given to another
+log = logging.getLogger("copytaster.broker")
+
+
+def make_app(config: Config) -> Celery:
+    """The app over the configured broker; it connects when it is first used."""
+    app = Celery("copytaster", broker=config.redis_url, set_as_current=False)
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_time_limit=TASK_SECONDS,
+        task_serializer="json",
+        accept_content=["json"],
+        task_default_queue="ingest",
+        task_routes={f"copytaster.{stage}": {"queue": stage} for stage in STAGES},
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
+        worker_soft_shutdown_timeout=5.0,
+        worker_max_tasks_per_child=5_000,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": 120,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,  # the default looks for lost messages only every 100 s
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+    )
+    return app
+
+
+class Hints:
+    """Sends hints, one a stage and a short while at most, and never fails: the reconciler finds what a lost hint left.
+
+    ``__call__(stage)`` is safe in any thread. ``broker_up`` is the outcome of the last try.
+    """
+
+    def __init__(self, app: Celery, *, every_seconds: float = 0.05) -> None:
+        self._app = app
+        self._every_seconds = every_seconds
+        self._sent: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self.broker_up = True
+
+    def __call__(self, stage: str) -> None:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._sent.get(stage, 0.0) < self._every_seconds:
+                return  # the hint just sent is still on its way, and whoever gets it drains the stage
+            self._sent[stage] = now
+        self.send(stage)
+
+    def send(self, stage: str) -> None:
+        try:
+            self._app.send_task(f"copytaster.{stage}", retry=False)
+            self.broker_up = True
+        except (OperationalError, OSError) as error:
+            if self.broker_up:
+                log.warning("the broker can't be reached, so work waits for the reconciler: %s", error)
+            self.broker_up = False
+
+    def depth(self, stage: str) -> int | None:
+        """How many hints wait for a stage; None where the broker can't be asked."""
+        try:
+            with self._app.connection_for_read() as connection:
+                found = connection.default_channel.client.llen(stage)
+        except (OperationalError, OSError, *self._app.connection_for_read().connection_errors):
+            self.broker_up = False
+            return None
+        self.broker_up = True
+        return int(found)
+
+
+Hint = Callable[[str], None]

@@ -1,0 +1,142 @@
+"""One parsed page and what lies on its surface: metas, links, headings, times, JSON-LD, gathered in a single pass.
+
+It owns the only parse of the HTML and its limits; it must not know which of the gathered values is right.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from lxml import etree
+from lxml.html import HTMLParser, HtmlElement, document_fromstring
+
+from copytaster.errors import Rejected
+from workers.extraction import jsonld
+
+MAX_META_CHARS = 20_000
+_GATHERED = ("meta", "link", "script", "title", "h1", "time", "html")
+# NUL and the other controls that XML forbids stop lxml or end its text; lone surrogates cannot be encoded.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+
+
+def clean(text: str) -> str:
+    """Text without NUL, lone surrogates and the other characters that no store, mail or tree can carry."""
+    return _UNPRINTABLE.sub("", text)
+
+
+def line(text: str | None, limit: int = 500) -> str:
+    """One line of at most ``limit`` characters."""
+    return " ".join(clean((text or "")[: limit * 8]).split())[:limit].rstrip()
+
+
+@dataclass(slots=True)
+class Document:
+    """A parsed page; ``root`` is shared by all readers, so whoever changes it must copy it first."""
+
+    root: HtmlElement
+    url: str | None
+    source: str = ""
+    metas: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    links: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    headings: list[str] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
+    times: list[HtmlElement] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    graph: jsonld.Graph = field(default_factory=jsonld.Graph)
+    article: jsonld.Node = field(default_factory=dict)
+
+    def meta(self, *names: str) -> str | None:
+        """The first non-empty content of the first of these metas that has one."""
+        return next(self.all_metas(*names), None)
+
+    def all_metas(self, *names: str) -> Iterator[str]:
+        return (content for name in names for content in self.metas.get(name, ()) if content.strip())
+
+    def link(self, rel: str) -> str | None:
+        return next(iter(self.links.get(rel, ())), None)
+
+
+def read_document(text: str, url: str | None) -> Document:
+    """Parse once and gather; ``Rejected`` says why a page is no tree (``not_html``, ``too_deep``)."""
+    document = Document(_parsed(text), url, text)
+    for element in document.root.iter(*_GATHERED):
+        _GATHER[element.tag](document, element)
+    document.graph = jsonld.graph(document.scripts)
+    addresses = (url, document.link("canonical"), document.meta("og:url"))
+    headings = (*document.headings[:3], *document.all_metas("og:title"))
+    document.article = jsonld.choose(document.graph, addresses, headings) or {}
+    return document
+
+
+def _parsed(text: str) -> HtmlElement:
+    if "<" not in text:
+        raise Rejected("not_html", "The page holds no markup; only HTML pages can be read as articles.")
+    parser = HTMLParser(collect_ids=False, default_doctype=False, encoding="utf-8", remove_comments=True, remove_pis=True)
+    data = _DECLARATION.sub("", clean(text)).encode()
+    try:
+        root = document_fromstring(data, parser=parser)
+    except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+        raise Rejected("not_html", f"The page could not be parsed as HTML ({line(str(error), 200)}).") from error
+    if _gave_up(parser):
+        raise Rejected("too_deep", "The page nests its elements deeper than a browser would; it was not read.")
+    return root
+
+
+def _gave_up(parser: HTMLParser) -> bool:
+    """Whether libxml2 stopped half way: it then returns the part that it has, without an exception."""
+    return any(entry.level == etree.ErrorLevels.FATAL for entry in parser.error_log if "xcessive depth" in entry.message)
+
+
+def _gather_meta(document: Document, element: HtmlElement) -> None:
+    content = element.get("content")
+    if content is None or len(content) > MAX_META_CHARS:
+        return
+    for attribute in ("property", "name", "itemprop", "http-equiv"):
+        for name in (element.get(attribute) or "").lower().split():
+            document.metas[name].append(content)
+
+
+def _gather_link(document: Document, element: HtmlElement) -> None:
+    for rel in (element.get("rel") or "").lower().split():
+        if href := (element.get("href") or "").strip():
+            document.links[rel].append(href)
+
+
+def _gather_script(document: Document, element: HtmlElement) -> None:
+    if "ld+json" in (element.get("type") or "").lower() and element.text:
+        document.scripts.append(element.text)
+
+
+def _gather_title(document: Document, element: HtmlElement) -> None:
+    parent = element.getparent()
+    if parent is None or parent.tag != "svg":  # pictures have titles too
+        document.titles.append(line(element.text_content()))
+
+
+def _gather_heading(document: Document, element: HtmlElement) -> None:
+    if heading := line(element.text_content()):
+        document.headings.append(heading)
+
+
+def _gather_time(document: Document, element: HtmlElement) -> None:
+    document.times.append(element)
+
+
+def _gather_html(document: Document, element: HtmlElement) -> None:
+    if named := element.get("lang") or element.get("xml:lang"):
+        document.languages.append(named)
+
+
+_GATHER: dict[Any, Any] = {
+    "meta": _gather_meta,
+    "link": _gather_link,
+    "script": _gather_script,
+    "title": _gather_title,
+    "h1": _gather_heading,
+    "time": _gather_time,
+    "html": _gather_html,
+}

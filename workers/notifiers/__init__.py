@@ -1,0 +1,8 @@
+"""How people are told: one file for each way, chosen by the scheme of a channel's URL.
+
+It owns the wire formats; it must not know the store, the schedule or who is owed what.
+"""
+
+from workers.notifiers.port import ANY_SCHEME, Gone, Notifier, Notifiers, Outbox, Receipt, notifier
+
+__all__ = ["ANY_SCHEME", "Gone", "Notifier", "Notifiers", "Outbox", "Receipt", "notifier"]

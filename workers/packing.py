@@ -1,0 +1,106 @@
+"""Due deliveries become messages: which travel together is the planner's, what they say is the payload's.
+
+It owns the transaction that freezes them; it must not know how a message is sent.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from search.passages import passage
+
+from copytaster.news import Article, ArticleId, StoryId
+from copytaster.store import Tx, articles, deliveries, messages, watches
+from copytaster.watches import Channel, Delivery, DeliveryId, Hit, MessageId, Watch, WatchId
+from workers.notifiers import payload, unsubscribe
+from workers.planner import Group, fallback_channel, plan_messages, watches_of
+from workers.services import Services
+
+BATCH = 200
+
+
+def pack(tx: Tx, services: Services) -> int:
+    """Puts every due delivery into a message, due at once; returns how many deliveries there were."""
+    due = deliveries.claim_due(tx, limit=BATCH)
+    if not due:
+        return 0
+    owed = Owed.load(tx, due)
+    digests = {watch_id: watch.digest for watch_id, watch in owed.watches.items()}
+    for group in plan_messages(due, digests=digests):
+        items = [item for each in group.deliveries if (item := owed.item(each))]
+        told = {item.delivery_id for item in items}
+        deliveries.cancel_these(tx, [each.id for each in group.deliveries if each.id not in told])
+        if items:
+            _put(tx, services, group, items)
+    return len(due)
+
+
+def _put(tx: Tx, services: Services, group: Group, items: Sequence[payload.AlertItem]) -> None:
+    message_id = _new_id()
+    speaks_for = watches_of(group.deliveries)
+    only = speaks_for[0] if len(speaks_for) == 1 else None
+    link = unsubscribe.link(services.config.web.public_url or None, services.secret, group.channel_id, only)
+    content = payload.build(message_id, items, created_at=tx.now, kind=group.kind, unsubscribe_url=link)
+    messages.put(tx, message_id, group.channel_id, group.kind, content)
+    deliveries.pack(tx, [item.delivery_id for item in items], message_id)
+
+
+def tell_owner(tx: Tx, failed: Channel, why: str) -> bool:
+    """A channel was given up: a word to its owner by another one, if there is another that works."""
+    other = fallback_channel(failed, watches.owner_channels(tx, failed.owner_id))
+    if other is None:
+        return False
+    text = f"{failed.url} is not told any more: {why} Nothing is lost: `copytaster deliveries list --state failed` shows it."
+    notify(tx, other, f"{failed.url.split('?')[0]} was switched off", text)
+    return True
+
+
+def notify(tx: Tx, channel: Channel, title: str, text: str) -> None:
+    """Puts a word of our own into the outbox: no alert, but news about the watching itself."""
+    message_id = _new_id()
+    messages.put(tx, message_id, channel.id, "notice", payload.notice(message_id, title, text, created_at=tx.now))
+
+
+def _new_id() -> MessageId:
+    return MessageId(f"msg_{secrets.token_hex(12)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """All that a batch of deliveries needs to become items: a handful of queries, however many deliveries there are."""
+
+    watches: Mapping[WatchId, Watch]
+    articles: Mapping[ArticleId, Article]
+    hits: Mapping[DeliveryId, Sequence[Hit]]
+    copies: Mapping[StoryId, Sequence[payload.Copy]]
+
+    @classmethod
+    def load(cls, tx: Tx, due: Sequence[Delivery]) -> "Owed":
+        return cls(
+            watches=watches.many(tx, sorted({each.watch_id for each in due})),
+            articles=articles.many(tx, sorted({each.article_id for each in due})),
+            hits=deliveries.hits_of(tx, due),
+            copies={story: _copies(tx, story) for story in sorted({each.story_id for each in due})},
+        )
+
+    def item(self, each: Delivery) -> payload.AlertItem | None:
+        """None where the watch was removed or the article taken down meanwhile."""
+        watch, article = self.watches.get(each.watch_id), self.articles.get(each.article_id)
+        if watch is None or article is None:
+            return None
+        shown = passage(article.text, [hit for hit in self.hits[each.id] if hit.field == "text"])
+        return payload.AlertItem(
+            delivery_id=each.id,
+            watch=watch,
+            article=article,
+            hits=self.hits[each.id],
+            passage=shown.text,
+            marks=shown.marks,
+            copies=[copy for copy in self.copies[each.story_id] if copy.url != article.url],
+            late=each.kind == "late",
+            edited=each.revision > 1,
+        )
+
+
+def _copies(tx: Tx, story_id: StoryId) -> list[payload.Copy]:
+    return [payload.Copy(url=row.url, source=row.source_name, title=row.title) for row in articles.of_story(tx, story_id)]

@@ -1,0 +1,204 @@
+"""One plain function for each stage; all that is decided is decided elsewhere, all that is written is written here.
+
+    page ─claim─> extract ─> match ─┬─ one transaction: article, revision, story, matches, deliveries   ``ingest``
+                                    └─ or a refusal, with its reason
+    delivery ─due─> pack ─> message ─claim─> send ─> settle                                             ``deliver``
+    article ─claim─> put in the index ─> mark as indexed                                                ``index``
+
+Each step claims under one lease, is safe to repeat, and returns whether there was anything to do.
+"""
+
+import datetime as dt
+import random
+import secrets
+
+from search.engine import Outcome
+from search.mapping import IndexDocument
+
+from copytaster import metrics
+from copytaster.crashpoints import crashpoint
+from copytaster.errors import Permanent, Rejected, Transient
+from copytaster.news import Article
+from copytaster.store import Tx, articles, deliveries, links, messages, pages, refusals, watches
+from copytaster.watches import MessageId
+from workers import landing, packing
+from workers.extraction.boxed import extract_boxed
+from workers.notifiers import Gone
+from workers.planner import next_attempt
+from workers.services import Services
+
+LEASE_SECONDS = 30.0
+INDEX_BATCH = 100
+MOST_ATTEMPTS = 5
+INDEX_BACKOFF_SECONDS = 5.0
+_rng = random.Random()  # noqa: S311  jitter is no secret
+
+
+def _token(services: Services) -> str:
+    return f"{services.token}/{secrets.token_hex(6)}"
+
+
+# -- ingest -----------------------------------------------------------------------------------------------------------
+
+
+def ingest(services: Services) -> bool:
+    """One page: read it, match it, and land everything that follows from it in one transaction."""
+    with services.store.write() as tx:
+        lease = pages.claim(tx, _token(services), seconds=LEASE_SECONDS)
+    if lease is None:
+        return False
+    crashpoint("ingest.claimed")
+    if lease.attempts > MOST_ATTEMPTS:
+        _refuse_page(services, lease, "poison", "Reading this page ended its worker each time, so it is left alone.")
+        return True
+    try:
+        with metrics.stage("extract"):
+            extracted = extract_boxed(lease.page.body, lease.page.url, lease.page.content_type)
+    except Rejected as error:
+        _refuse_page(services, lease, error.reason, str(error))
+        return True
+    reading = landing.Reading.of(lease.page, extracted)
+    with metrics.stage("land"), services.store.write() as tx:
+        landed = landing.land(tx, lease, reading, services)
+    crashpoint("ingest.landed")
+    metrics.ARTICLES_READ.labels(landed.outcome).inc()
+    metrics.MATCHES.inc(landed.matches)
+    if landed.deliveries:
+        services.hint("deliver")
+    return True
+
+
+def _refuse_page(services: Services, lease: pages.PageLease, reason: str, detail: str) -> None:
+    metrics.REFUSED.labels("ingest", reason).inc()
+    with services.store.write() as tx:
+        if not pages.finish(tx, lease):
+            return
+        link_id = lease.page.link_id
+        source_id = links.refused(tx, link_id)
+        refusal = refusals.Refusal(
+            stage="ingest",
+            key=link_id,
+            url=lease.page.url,
+            source_id=source_id,
+            reason=reason,
+            detail=detail,
+            attempts=lease.attempts,
+        )
+        refusals.put(tx, refusal)
+
+
+# -- deliver ----------------------------------------------------------------------------------------------------------
+
+
+def deliver(services: Services) -> bool:
+    """Packs what is due into messages and sends one of them."""
+    with services.store.write() as tx:
+        packed = packing.pack(tx, services)
+        lease = messages.claim(tx, _token(services), seconds=LEASE_SECONDS)
+    if lease is None:
+        return packed > 0
+    crashpoint("deliver.claimed")
+    try:
+        with metrics.stage("send"):
+            receipt = services.notifiers.send(lease.message)
+    except Gone as error:
+        _give_up(services, lease, str(error), disable=True)
+    except (Permanent, Rejected) as error:
+        _give_up(services, lease, str(error), disable=False)
+    except Transient as error:
+        _try_later(services, lease, error)
+    else:
+        crashpoint("deliver.sent")
+        _settle(services, lease, receipt.detail)
+    crashpoint("deliver.settled")
+    return True
+
+
+def _settle(services: Services, lease: messages.MessageLease, detail: str) -> None:
+    with services.store.write() as tx:
+        if not messages.sent(tx, lease, detail):
+            return
+        deliveries.settle(tx, lease.message.id, "sent")
+        found = deliveries.found_at(tx, lease.message.id)
+        now = tx.now
+    metrics.DELIVERIES.labels("sent").inc(len(found))
+    for at in found:
+        metrics.FOUND_TO_ALERT.observe(max((now - at).total_seconds(), 0.0))
+
+
+def _try_later(services: Services, lease: messages.MessageLease, error: Transient) -> None:
+    metrics.DELIVERIES.labels("retry").inc()
+    with services.store.write() as tx:
+        due_at = next_attempt(lease.message.attempts, "transient", tx.now, retry_after=error.retry_after, rng=_rng)
+        if due_at:
+            messages.again(tx, lease, str(error), due_at)
+    if due_at is None:
+        _give_up(services, lease, f"Given up after {lease.message.attempts} attempts: {error}", disable=True)
+
+
+def _give_up(services: Services, lease: messages.MessageLease, why: str, *, disable: bool) -> None:
+    """Nothing more is tried by itself; it is listed as refused, and where the channel is dead its owner is told elsewhere."""
+    channel = lease.message.channel
+    metrics.DELIVERIES.labels("failed").inc()
+    with services.store.write() as tx:
+        if not messages.failed(tx, lease, why):
+            return
+        failed: list[MessageId] = [lease.message.id]
+        if disable and watches.disable(tx, channel.id, why):
+            failed += messages.fail_waiting(tx, channel.id, why)
+            packing.tell_owner(tx, channel, why)
+        for message_id in failed:
+            deliveries.settle(tx, message_id, "failed")
+        refusal = refusals.Refusal(
+            stage="deliver",
+            key=lease.message.id,
+            url=channel.url,
+            reason="gone" if disable else "refused",
+            detail=why,
+            attempts=lease.message.attempts,
+        )
+        refusals.put(tx, refusal)
+
+
+# -- index ------------------------------------------------------------------------------------------------------------
+
+
+def index(services: Services) -> bool:
+    """Brings a batch of articles into the search index; an engine that is down stops nothing but this."""
+    token = _token(services)
+    with services.store.write() as tx:
+        batch = articles.claim_unindexed(tx, token, limit=INDEX_BATCH, seconds=LEASE_SECONDS)
+        matched = deliveries.watches_of(tx, [article.id for article in batch])
+    if not batch:
+        return False
+    crashpoint("index.claimed")
+    documents = [IndexDocument.of(article, matched.get(article.id, ())) for article in batch]
+    try:
+        with metrics.stage("index"):
+            outcomes = services.engine.put(documents)
+    except Transient as error:
+        with services.store.write() as tx:
+            wait = dt.timedelta(seconds=error.retry_after or INDEX_BACKOFF_SECONDS)
+            articles.index_again(tx, token, [article.id for article in batch], tx.now + wait)
+        raise
+    crashpoint("index.put")
+    _note_indexed(services, token, batch, outcomes)
+    return True
+
+
+def _note_indexed(services: Services, token: str, batch: list[Article], outcomes: list[Outcome]) -> None:
+    pairs = list(zip(batch, outcomes, strict=True))
+    with services.store.write() as tx:
+        articles.indexed(tx, token, [(each.id, each.document_version) for each, out in pairs if out.state != "failed"])
+        for article, out in pairs:
+            if out.state == "failed":
+                _refuse_document(tx, token, article, out.reason)
+
+
+def _refuse_document(tx: Tx, token: str, article: Article, why: str) -> None:
+    articles.index_again(tx, token, [article.id], None)
+    metrics.REFUSED.labels("index", "document").inc()
+    refusal = refusals.Refusal(
+        stage="index", key=article.id, url=article.url, source_id=article.source_id, reason="document", detail=why
+    )
+    refusals.put(tx, refusal)

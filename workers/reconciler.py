@@ -1,0 +1,79 @@
+"""Finds what is due in the truth and sees that somebody is told: hints are lost, rows are not.
+
+It owns the rhythm of looking and the bounds that keep hints from flooding; it must not know what a stage does.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from copytaster.errors import CopytasterError
+from copytaster.store import Store, Tx, articles, deliveries, leases, messages, pages
+from workers.app import STAGES, Hints
+
+DEEP = 8  # hints waiting in a queue; each drains its stage for seconds, so more of them would only pile up
+MOST_HINTS = 4  # sent for one stage in one look: without a bound 24,364 hints were sent for 3,000 deliveries
+LEASE = "reconcile"
+log = logging.getLogger("copytaster.reconciler")
+
+
+def plan_hints(due: int, depth: int | None) -> int:
+    """How many hints a stage needs: none where nothing is due, the queue is deep or the broker can't be asked."""
+    if not due or depth is None:
+        return 0
+    return max(0, min(due, MOST_HINTS, DEEP - depth))
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Looks every few seconds; several may run, one at a time does it."""
+
+    store: Store
+    hints: Hints
+    every_seconds: float
+    chores: Callable[[], None]  # what is done once a minute
+    note: Callable[[], None]
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+
+    def run(self, stop: threading.Event) -> None:
+        """Until told to stop; a store or broker that is away is waited for."""
+        next_chores = time.monotonic()
+        while not stop.is_set():
+            try:
+                if self._mine():
+                    self.look()
+                    if time.monotonic() >= next_chores:
+                        next_chores = time.monotonic() + 60
+                        self.chores()
+                self.note()
+            except CopytasterError as error:
+                log.warning("looking again in %.0f s: %s", self.every_seconds, error)
+            stop.wait(self.every_seconds)
+
+    def _mine(self) -> bool:
+        with self.store.write() as tx:
+            return leases.take(tx, LEASE, self.token, seconds=max(3 * self.every_seconds, 5))
+
+    def look(self) -> dict[str, int]:
+        """One look: sends the hints that are needed, and returns how many for each stage."""
+        with self.store.read() as tx:
+            due = due_rows(tx)
+        sent = {}
+        for stage in STAGES:
+            wanted = plan_hints(due[stage], self.hints.depth(stage) if due[stage] else 0)
+            for _ in range(wanted):
+                self.hints.send(stage)
+            sent[stage] = wanted
+        return sent
+
+
+def due_rows(tx: Tx) -> dict[str, int]:
+    """How many rows are due, by stage."""
+    return {
+        "ingest": pages.due(tx),
+        "deliver": deliveries.due(tx) + messages.due(tx),
+        "index": articles.unindexed(tx),
+    }

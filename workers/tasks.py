@@ -1,0 +1,116 @@
+"""The Celery tasks: each drains its stage for a while. A task carries nothing, so a lost or repeated one costs nothing."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from celery import Celery, signals
+
+from copytaster.config import Config
+from copytaster.errors import CopytasterError
+from copytaster.store import processes
+from workers import pipeline
+from workers.app import STAGES, make_app
+from workers.bootstrap import make_services, open_store
+from workers.reconciler import due_rows
+from workers.services import Services
+
+WATCH_SECONDS = 15.0
+STUCK_SECONDS = 120.0
+DRAIN_SECONDS = 10.0  # then the next hint goes on, so that a flood in one stage leaves room for the others
+log = logging.getLogger("copytaster.worker")
+
+
+def register(app: Celery, services: Callable[[], Services]) -> None:
+    """Puts the tasks on ``app``; ``services()`` gives this process its own, made after the fork."""
+    for stage, step in (("ingest", pipeline.ingest), ("deliver", pipeline.deliver), ("index", pipeline.index)):
+        app.task(name=f"copytaster.{stage}", ignore_result=True)(_task(stage, step, services))
+
+
+def _task(stage: str, step: Callable[[Services], bool], services: Callable[[], Services]) -> Callable[[], None]:
+    def run() -> None:
+        drain(stage, step, services())
+
+    run.__name__ = stage
+    return run
+
+
+def drain(stage: str, step: Callable[[Services], bool], services: Services, *, seconds: float = DRAIN_SECONDS) -> int:
+    """Repeats a stage's step until nothing is due or the time is up; returns how many it did."""
+    done, until = 0, time.monotonic() + seconds
+    try:
+        while time.monotonic() < until and step(services):
+            done += 1
+    except CopytasterError as error:
+        # The rows keep their leases and fall due again; the reconciler sends the next hint.
+        log.warning("%s stopped for now: %s", stage, error)
+    services.progress.note()
+    return done
+
+
+def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int) -> None:
+    """Runs a worker in this process until it is told to stop; raises SystemExit as Celery ends."""
+    app = make_app(config)
+    register(app, _per_process(config))
+    signals.worker_process_shutdown.connect(_leave_metrics, weak=False)
+    threading.Thread(target=_watchdog, args=(config,), daemon=True).start()
+    worker = app.Worker(
+        pool=pool,
+        concurrency=concurrency,
+        queues=list(queues or STAGES),
+        hostname=f"{'-'.join(queues or STAGES)}@{socket.gethostname()}-{os.getpid()}",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        loglevel=logging.getLogger().getEffectiveLevel(),
+        quiet=True,
+        optimization="fair",
+    )
+    worker.start()
+    sys.exit(worker.exitcode)
+
+
+def _per_process(config: Config) -> Callable[[], Services]:
+    """Services made at the first task of each process: connections must not cross a fork."""
+    made: dict[int, Services] = {}
+    lock = threading.Lock()
+
+    def services() -> Services:
+        with lock:
+            if os.getpid() not in made:
+                made.clear()
+                made[os.getpid()] = make_services(config, "worker")
+            return made[os.getpid()]
+
+    return services
+
+
+def _leave_metrics(pid: int | None = None, **_: object) -> None:
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR") and pid:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def _watchdog(config: Config) -> None:
+    """Liveness is progress, not a pid: with work due and none done for two minutes this process ends, to be restarted."""
+    store = open_store(config)
+    idle_since = time.monotonic()
+    while True:
+        time.sleep(WATCH_SECONDS)
+        try:
+            with store.read() as tx:
+                due = sum(due_rows(tx).values())
+                newest = max((each.progress_at for each in processes.every(tx) if each.kind == "worker"), default=None)
+                stuck = due and (newest is None or (tx.now - newest).total_seconds() > STUCK_SECONDS)
+        except CopytasterError:
+            stuck = False  # the store is away: a restart would not bring it back
+        idle_since = idle_since if stuck else time.monotonic()
+        if time.monotonic() - idle_since > STUCK_SECONDS:
+            log.error("work is due and none was done for %.0f s: this worker ends, to be started again", STUCK_SECONDS)
+            os.kill(os.getpid(), signal.SIGKILL)
