@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
 READY := .venv/ready
 JOBS ?= 2
 PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup
@@ -39,7 +40,6 @@ docs: $(READY) ## write docs/configuration.md anew from the settings' own declar
 	$(BIN)/python docs/make_configuration.py
 
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
-	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra render --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet --upgrade --output-file requirements.lock
 
@@ -51,8 +51,12 @@ $(READY): requirements.lock pyproject.toml
 		|| { echo "copytaster needs Python 3.11 or newer, and $(PYTHON) is older: name another with make PYTHON=…" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo "This Python can't make virtual environments: install the package python3-venv and try again." >&2; exit 1; }
-	@echo "Setting up .venv (once; about a minute) …"
+	@echo "Setting up .venv (once) …"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@awk '/^uv==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' requirements.lock > .venv/uv.txt
+	@$(PIP) install --require-hashes --requirement .venv/uv.txt
+# uv takes seconds where pip takes a minute or more; but it does not read pip's own settings, so pip is the second try.
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --requirement requirements.lock \
+		|| $(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(READY)

@@ -6,7 +6,7 @@ It must not know what is logged; the libraries' own loggers pass through the sam
 import logging
 import sys
 
-NOISY = ("scrapy", "twisted", "httpx", "httpcore", "trafilatura", "htmldate", "celery", "kombu", "apprise", "uvicorn.access")
+NOISY = ("scrapy", "twisted", "asyncio", "http", "trafilatura", "htmldate", "celery", "kombu", "apprise", "uvicorn", "alembic")
 
 
 def set_up(log_format: str, level: str) -> None:
@@ -23,8 +23,13 @@ def set_up(log_format: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    for name in NOISY:
-        logging.getLogger(name).setLevel(max(logging.WARNING, getattr(logging, level.upper())))
+    handler.setLevel(level.upper())
+    handler.addFilter(_worth_saying)
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Libraries report each step of theirs; Scrapy sets its loggers' levels itself, so levels set here would not hold."""
+    return record.levelno >= logging.WARNING or not record.name.startswith(NOISY)
 
 
 def _plain_line(_logger: object, _method: str, event: "dict[str, object]") -> str:

@@ -54,6 +54,7 @@ GAUGES = {
     "copytaster_due_rows": ("Rows that are due, by stage.", ("stage",)),
     "copytaster_queue_depth": ("Hints waiting in the broker, by queue.", ("queue",)),
     "copytaster_broker_up": ("Whether the broker answers.", ()),
+    "copytaster_store_up": ("Whether the store answers.", ()),
     "copytaster_sources": ("Sources, by state.", ("state",)),
     "copytaster_source_age_seconds": ("Since the source's newest link was found.", ("source",)),
     "copytaster_source_silent": ("Whether the source is reported as silent.", ("source",)),

@@ -43,8 +43,16 @@ def resolve(url: str, base: str | None = None) -> str:
         if "xn--" in href:
             _check_punycode(host_of(href))
     except (ValueError, OverflowError):
+        whole = _whole(url)
+        if whole != url:
+            return resolve(whole, base)
         raise _bad(url, "is not a URL; give it whole, as in https://example.com/news") from None
     return href
+
+
+def _whole(text: str) -> str:
+    """Lone surrogates as U+FFFD, as a browser reads them."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @lru_cache(maxsize=16_384)
@@ -85,6 +93,7 @@ def url_id(normal: str) -> str:
     return hashlib.sha256(normal.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+@lru_cache(maxsize=4_096)
 def host_of(url: str) -> str:
     """The host name of a URL, lower case, in ASCII, without port and without a last dot; ``""`` where it has none."""
     try:

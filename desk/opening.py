@@ -36,9 +36,7 @@ class Desk:
     def engine(self) -> SearchEngine:
         from workers.bootstrap import open_engine
 
-        engine = open_engine(self.config, self.store)
-        engine.prepare()
-        return engine
+        return open_engine(self.config, self.store)
 
     @cached_property
     def notifiers(self) -> Notifiers:

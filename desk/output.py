@@ -13,13 +13,14 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from copytaster.errors import CopytasterError
 
 # What a news site prints must not steer a terminal: controls, and marks that turn the direction of what follows.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _BLANKS = re.compile(r"[\t\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
+T = TypeVar("T")
 WIDE = 240  # columns of a table that goes to a file
 
 
@@ -128,15 +129,17 @@ def coloured() -> bool:
     return _is_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def progress(items: Sequence[Any], doing: str) -> Iterator[Any]:
-    """The items one by one, with a bar on stderr where that is a terminal."""
-    if not _is_terminal(sys.stderr) or len(items) < 2:
+def progress(items: Iterable[T], doing: str, *, total: int | None = None) -> Iterator[T]:
+    """The items one by one, with a bar on stderr where that is a terminal; how far it is where nobody knows the total."""
+    if not _is_terminal(sys.stderr):
         yield from items
         return
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    yield from track(items, description=clean(doing), console=Console(stderr=True), transient=True)
+    # Redirected to the bar's stream, lines of a terminal go above the bar; lines of a pipe must stay in the pipe.
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=_is_terminal(sys.stdout)) as bar:
+        yield from bar.track(items, total=total, description=clean(doing))
 
 
 def _is_terminal(stream: TextIO) -> bool:

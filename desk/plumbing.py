@@ -112,18 +112,20 @@ def _charset(line: Line) -> Answer:
 
 
 def _sign(line: Line) -> Answer:
-    from standardwebhooks.webhooks import Webhook
+    from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
-    secret, stamp = _text(line, "secret"), line.get("timestamp")
     try:
-        moment = dt.datetime.fromtimestamp(int(str(stamp)), tz=dt.UTC)
+        moment = dt.datetime.fromtimestamp(int(str(line.get("timestamp"))), tz=dt.UTC)
     except (ValueError, OverflowError, OSError):
         raise Rejected("bad_input", "The field 'timestamp' must be whole seconds since 1970.") from None
     try:
-        signature = Webhook(secret).sign(_text(line, "id"), moment, _text(line, "payload"))
-    except (binascii.Error, ValueError, RuntimeError) as error:
-        raise Rejected("bad_input", "The field 'secret' must be base64, with or without 'whsec_'.") from error
-    return {"signature": signature}
+        signer = Webhook(_text(line, "secret"))
+    except (ValueError, EmptyWebhookSecretError):
+        raise Rejected("bad_input", "The field 'secret' must be base64, with or without 'whsec_'.") from None
+    try:
+        return {"signature": signer.sign(_text(line, "id"), moment, _text(line, "payload"))}
+    except UnicodeEncodeError:
+        raise Rejected("bad_input", "The text to sign holds half a character (a lone surrogate).") from None
 
 
 def _guard(line: Line) -> Answer:

@@ -89,7 +89,7 @@ def _save(tx: Tx, wanted: Wanted, read: Query, watch_id: WatchId | None) -> Adde
         digest=wanted.digest,
         quiet=wanted.quiet,
         zone=wanted.quiet.zone if wanted.quiet else "UTC",
-        muted_until=wanted.muted_until,
+        muted_until=wanted.muted_until or (named.muted_until if named else None),
         channel_ids=tuple(channel.id for channel in channels),
         created_at=tx.now,
     )

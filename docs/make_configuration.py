@@ -33,7 +33,8 @@ def _table(written: str) -> str:
         elif line.startswith("# "):
             comment = line[2:]
         elif line.startswith("#"):
-            rows.append(f"| `COPYTASTER_{section}{line[1:].partition(' =')[0].upper()}` | {comment.replace('|', chr(92) + '|')} |")
+            name = line[1:].partition(" =")[0].upper()
+            rows.append(f"| `COPYTASTER_{section}{name}` | {comment} |")
             comment = ""
     return "\n".join(rows) + "\n"
 

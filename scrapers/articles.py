@@ -43,10 +43,10 @@ class ArticleFetcher:
             response = await self._fetch(url, job.source, **how)
         except Exception as error:  # noqa: BLE001  a verdict is made of each
             return None, verdict_of(error, url)
-        return response, judge(answer_of(job, url, response))
+        return response, judge(answer_of(url, response))
 
 
-def answer_of(job: Job, asked: str, response: Response) -> Answer:
+def answer_of(asked: str, response: Response) -> Answer:
     return Answer(
         asked=asked,
         url=response.url,
@@ -54,7 +54,6 @@ def answer_of(job: Job, asked: str, response: Response) -> Answer:
         content_type=header(response, b"Content-Type") or "",
         body=response.body,
         retry_after=retry_after_seconds(header(response, b"Retry-After"), dt.datetime.now(dt.UTC)),
-        home=job.source.url,
     )
 
 

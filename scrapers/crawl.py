@@ -22,6 +22,7 @@ from scrapers.jobs import GivenBack, Job, LinkRetry, Outcome, PageKept, ReadingF
 TICK_SECONDS = 0.2  # at most five transactions a second
 IDLE_SECONDS = 1.0
 DRAIN_SECONDS = 10.0  # what is under way at the end of a run may take so long
+CANCEL_SECONDS = 2.0
 HUNGRY = 4  # jobs left
 MAX_PAUSE_SECONDS = 3_600.0  # a host that answers 429 is left alone as it asks, but not for ever
 
@@ -67,10 +68,18 @@ class Crawl:
         self._results: list[Result] = []
         self._places = asyncio.Semaphore(self._config.concurrency)
         self._wake = asyncio.Event()
+        self._ticking: asyncio.Future[Work] | None = None
         self.pages = 0
 
     async def run(self) -> None:
         """Until time or pages are used up, or, for one source, until nothing of it is due."""
+        try:
+            await self._run()
+        except asyncio.CancelledError:  # SIGTERM: Scrapy waits for what is under way before it closes the spider
+            self._cancel()
+            raise
+
+    async def _run(self) -> None:
         until = time.monotonic() + self._config.run_seconds
         await self._frontier.open()
         while time.monotonic() < until and self.pages < self._config.run_pages:
@@ -88,16 +97,22 @@ class Crawl:
 
     async def close(self) -> None:
         """Ends what is under way and writes what there is; hosts go back. Safe to call after ``run`` and in its midst."""
-        tasks = [task for host in self._hosts.values() for task in host.tasks]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=2)
+        if self._ticking and not self._ticking.done():
+            with contextlib.suppress(CopytasterError):
+                self._busy |= {job.id: job for job in (await self._ticking).jobs}
+        if tasks := self._cancel():
+            await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
         self._results += [GivenBack(job=job) for job in self._busy.values()]
         self._busy.clear()
         idle = {name: self._manners(host) for name, host in self._hosts.items()}
         with contextlib.suppress(CopytasterError):  # a store that is gone gets its rows back when the leases run out
             await self._frontier.close(Wants(results=self._results, idle=idle))
+
+    def _cancel(self) -> list[asyncio.Task[None]]:
+        tasks = [task for host in self._hosts.values() for task in host.tasks]
+        for task in tasks:
+            task.cancel()
+        return tasks
 
     # -- the loop ------------------------------------------------------------------------------------------------------
 
@@ -113,7 +128,9 @@ class Crawl:
             links=LINKS_A_HOST * self._config.concurrency - len(self._busy),
         )
         try:
-            work = await self._frontier.tick(wants)
+            # Shielded: a transaction that has begun ends, and what it claimed must be given back.
+            self._ticking = asyncio.ensure_future(self._frontier.tick(wants))
+            work = await asyncio.shield(self._ticking)
         except Transient as error:
             log.warning("store out of reach", error=str(error))
             self._results = results + self._results  # nothing was written; if the leases run out they are dropped

@@ -51,6 +51,7 @@ class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unuse
             self._contextFactory,
             crawler.settings.getfloat("DOWNLOAD_TIMEOUT"),
         )
+        self._pool.maxPersistentPerHost = crawler.settings["COPYTASTER"].crawl.concurrency  # behind a proxy all hosts are one
         self._pending: set[Any] = set()
 
     async def download_request(self, request: Request) -> Response:

@@ -20,6 +20,7 @@ from copytaster.news import SourceId
 from copytaster.store import Store, Tx, hosts, links, pages, sources
 from copytaster.store.db import Record
 from copytaster.store.hosts import HostLease, Manners
+from copytaster.store.processes import Progress
 from scrapers import ledger, sites
 from scrapers.jobs import Job, PageKept, Result, Work
 
@@ -51,6 +52,7 @@ class Frontier:
         self.token = f"crawl/{secrets.token_hex(8)}"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="frontier")
         self._renewed_at = time.monotonic()
+        self._progress = Progress(store, "crawl")
 
     async def open(self) -> None:
         """Adds the endpoints that the rules of known sites ask for."""
@@ -79,6 +81,7 @@ class Frontier:
     # -- on the thread -------------------------------------------------------------------------------------------------
 
     def _tick(self, wants: Wants) -> Work:
+        self._progress.note()
         if not wants.held and not wants.results and not self._anything_due():
             return Work(more=self._more())
         crashpoint("crawl.results")

@@ -101,8 +101,10 @@ class RobotsMiddleware:
         try:
             asked = Request(f"{place.scheme}://{place.netloc}/robots.txt", meta=meta, dont_filter=True)
             answer = await self._crawler.engine.download_async(asked)
-        except Rejected as error:  # RFC 9309, 2.3.1.2: a circle of redirects is no robots.txt
-            return (404, b"") if error.reason == "redirect_loop" else (UNREACHABLE, b"")
+        except Rejected as error:
+            if error.reason == "redirect_loop":  # RFC 9309, 2.3.1.2: no robots.txt, then
+                return 404, b""
+            raise  # what holds for the file holds for the host: a private address, say
         except (asyncio.CancelledError, DownloadCancelledError):
             raise
         except Exception:  # noqa: BLE001  whatever failed, nothing answered

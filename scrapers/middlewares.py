@@ -5,26 +5,29 @@ They own one hop each of a request's way; they must not know endpoints, links or
 
 import base64
 import zlib
-from typing import Any
+from collections import OrderedDict
+from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.downloadermiddlewares.cookies import CookiesMiddleware
 from scrapy.http import Headers, Response
 
 from copytaster.errors import Rejected
 from copytaster.news import Source
-from copytaster.urls import resolve, same_site
+from copytaster.urls import host_of, resolve, same_site, site_of_host
 from scrapers.settings import MAX_PAGE_BYTES
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
+MAX_COOKIES = 50  # of one site
+MAX_COOKIE_LENGTH = 4_096
+MAX_JARS = 5_000
 ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,application/rss+xml,application/atom+xml,*/*;q=0.5"
 
 
 class IdentityMiddleware:
-    """Who we are to this source: user agent, proxy, and, on its own site only, its headers and cookies."""
+    """Who we are to this source: user agent, proxy, and, on its own site only, its headers."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._user_agent = crawler.settings["USER_AGENT"]
@@ -37,14 +40,9 @@ class IdentityMiddleware:
         source: Source = request.meta["source"]
         request.headers = headers = Headers({"Accept": ACCEPT, "Accept-Encoding": "gzip"})
         headers["User-Agent"] = source.user_agent or self._user_agent
-        request.meta["cookiejar"] = source.id
-        cookies: dict[str, str] = {}
-        # A redirect may lead anywhere: a paid-for cookie is for the site that sold it.
-        if (source.headers or source.cookies) and same_site(request.url, source.url):
+        if source.headers and is_own(request):
             for name, value in source.headers.items():
                 headers[name] = value
-            cookies = dict(source.cookies)
-        request.cookies = cookies  # type: ignore[assignment]  # theirs is invariant
         for name, value in request.meta.get("validators", {}).items():
             headers[name] = value
         if source.proxy:
@@ -63,18 +61,64 @@ def split_proxy(proxy: str) -> tuple[str, bytes | None]:
     return urlunsplit(bare), base64.b64encode(login)
 
 
-class SourceCookiesMiddleware(CookiesMiddleware):  # type: ignore[misc, unused-ignore]
-    """Scrapy's, with a jar for each source; it rests where there is no cookie at all (0.2 ms a page)."""
+class CookiesMiddleware:
+    """Cookies that a site sets, kept for each source and site apart: many sites redirect in a circle without them.
 
-    def process_request(self, request: Request, spider: Any = None) -> Any:  # noqa: ARG002  the signature is theirs
-        if request.cookies or request.meta["cookiejar"] in self.jars:
-            return super().process_request(request)
-        return None
+    Scrapy's own fetches the list of public suffixes from the network when it meets the first cookie, on the reactor's
+    thread; ours knows the bundled one. Paths and lifetimes are not kept: a run is too short for them to matter.
+    """
 
-    def process_response(self, request: Request, response: Response, spider: Any = None) -> Any:  # noqa: ARG002
-        if b"Set-Cookie" in response.headers:
-            return super().process_response(request, response)
+    def __init__(self) -> None:
+        self._jars: OrderedDict[tuple[str, str], dict[str, Cookie]] = OrderedDict()
+
+    def process_request(self, request: Request) -> None:
+        jar = self._jars.get(_jar_key(request), {})
+        sent = dict(request.meta["source"].cookies) if is_own(request) else {}
+        secure = request.url.startswith("https:")
+        sent |= {name: cookie.value for name, cookie in jar.items() if secure or not cookie.secure}
+        if sent:
+            request.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in sent.items())
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        if b"Set-Cookie" not in response.headers:
+            return response
+        jar = self._jars.setdefault(_jar_key(request), {})
+        for line in response.headers.getlist(b"Set-Cookie"):
+            name, cookie = parse_cookie(line.decode("latin-1"))
+            if cookie is None:
+                jar.pop(name, None)
+            elif len(jar) < MAX_COOKIES:
+                jar[name] = cookie
+        self._jars.move_to_end(_jar_key(request))
+        while len(self._jars) > MAX_JARS:
+            self._jars.popitem(last=False)
         return response
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    value: str
+    secure: bool = False
+
+
+def parse_cookie(line: str) -> tuple[str, Cookie | None]:
+    """Name and cookie of a ``Set-Cookie`` header; no cookie where it is taken back, or of no use."""
+    pair, _, attributes = line.partition(";")
+    name, equals, value = (part.strip() for part in pair.partition("="))
+    asked = [part.strip().lower() for part in attributes.split(";")]
+    gone = "max-age=0" in asked or any(part.startswith("max-age=-") or "1970" in part for part in asked)
+    if not equals or not name or gone or len(pair) > MAX_COOKIE_LENGTH or not pair.isprintable():
+        return name, None
+    return name, Cookie(value, "secure" in asked)
+
+
+def is_own(request: Request) -> bool:
+    """Whether this goes to the source's own site: a redirect may lead anywhere, and what was paid for is for one site."""
+    return same_site(request.url, request.meta["source"].url)
+
+
+def _jar_key(request: Request) -> tuple[str, str]:
+    return request.meta["source"].id, site_of_host(host_of(request.url))
 
 
 class RedirectMiddleware:

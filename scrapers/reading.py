@@ -93,7 +93,7 @@ class EndpointReader:
     async def _section(self, _job: Job, response: Response) -> dict[str, Any]:
         if not is_html(header(response, b"Content-Type") or "", response.body):
             raise Rejected("not_html", "a section must be an HTML page.")
-        links = await self._aside(article_links, response.body, response.url)
+        links = await self._aside(article_links, response.body, response.url, header(response, b"Content-Type"))
         return {"links": links, "total": len(links)}
 
     async def _sitemap(self, job: Job, response: Response) -> dict[str, Any]:

@@ -18,7 +18,10 @@ def crawl(config: Config, *, source: str | None = None, hint: Hint | None = None
 
     found = find_source(config, source) if source else None
     process = AsyncCrawlerProcess(of(config) | {"LOG_INSTALL_ROOT_HANDLER": False})
-    process.crawl(NewsSpider, source=found, hint=hint)
+    crawler = process.create_crawler(NewsSpider)
+    process.crawl(crawler, source=found, hint=hint)
     process.start()
-    if process.bootstrap_failed:
+    if not isinstance(crawler.spider, NewsSpider):
         raise Permanent("The crawler did not start; the lines above say why.")
+    if crawler.spider.failure:
+        raise crawler.spider.failure

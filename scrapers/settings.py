@@ -40,7 +40,7 @@ def of(config: Config) -> dict[str, Any]:
             "scrapers.manners.RobotsMiddleware": 100,
             "scrapers.middlewares.IdentityMiddleware": 400,
             "scrapers.middlewares.RedirectMiddleware": 600,
-            "scrapers.middlewares.SourceCookiesMiddleware": 700,
+            "scrapers.middlewares.CookiesMiddleware": 700,
             "scrapers.middlewares.UnpackMiddleware": 800,
         },
         "SPIDER_MIDDLEWARES_BASE": {},
@@ -51,7 +51,7 @@ def of(config: Config) -> dict[str, Any]:
         "HTTPCACHE_ENABLED": False,
         "RETRY_ENABLED": False,  # retries live in due_at
         "ROBOTSTXT_OBEY": False,  # ours does, by RFC 9309
-        "LOG_LEVEL": "WARNING",
+        "LOG_LEVEL": "ERROR",
         "LOG_VERSIONS": [],
     }
     if crawl.archive:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from copytaster.urls import same_site
-
 MAX_ATTEMPTS = 5
 FIRST_BACKOFF_SECONDS = 60.0
 MAX_WAIT_SECONDS = 86_400.0
@@ -53,7 +51,6 @@ class Answer:
     content_type: str = ""
     body: bytes = b""
     retry_after: float | None = None
-    home: str = ""  # the source's own address
 
 
 def judge(answer: Answer) -> Verdict:
@@ -115,13 +112,10 @@ def is_above(path: str, other: str) -> bool:
 
 
 def _is_front(answer: Answer, parts: Sequence[str]) -> bool:
+    """A front page, this site's or another's: parked domains lead there too."""
     front = not parts or (len(parts) == 1 and len(parts[0]) == 2)  # "/" and "/en/"
     asked_front = not urlsplit(answer.asked).path.strip("/") and not urlsplit(answer.asked).query
-    return front and not urlsplit(answer.url).query and not asked_front and _near(answer)
-
-
-def _near(answer: Answer) -> bool:
-    return same_site(answer.asked, answer.url) or bool(answer.home and same_site(answer.home, answer.url))
+    return front and not urlsplit(answer.url).query and not asked_front
 
 
 def is_html(content_type: str, body: bytes) -> bool:

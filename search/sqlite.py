@@ -168,7 +168,7 @@ def _delete(connection: sqlite3.Connection, article_id: str) -> bool:
     row = connection.execute("SELECT number, body FROM search_documents WHERE id = ?", (article_id,)).fetchone()
     if row is None:
         return False
-    words = mapping.word_fields(_document(json.loads(zlib.decompress(row[1]))))
+    words = mapping.word_fields(_document(_unpacked(row[1])))
     connection.execute(
         f"INSERT INTO search_words (search_words, rowid, {_COLUMNS}) VALUES ('delete', ?, {_MARKS})",
         (row[0], *words.values()),
@@ -202,7 +202,7 @@ def _candidates(connection: sqlite3.Connection, match: str, bounds: tuple[int, i
 
 def _result(row: _Row, query: Query, vetoes: Sequence[str]) -> Result | None:
     first_seen, article_id, body = row
-    kept = json.loads(zlib.decompress(body))
+    kept = _unpacked(body)
     document = _document(kept)
     hits = matches(document, query, vetoes)
     if hits is None:
@@ -223,7 +223,7 @@ def _result(row: _Row, query: Query, vetoes: Sequence[str]) -> Result | None:
 
 
 def _packed(document: IndexDocument) -> bytes:
-    """JSON in ASCII, so that lone surrogates survive; compressed to about 45 % of the text."""
+    """Compressed JSON. Level 3 takes a quarter less time than 6 for 4 % more; lone surrogates pass."""
     kept = {
         "document": asdict(document.document),
         "url": document.url,
@@ -231,11 +231,16 @@ def _packed(document: IndexDocument) -> bytes:
         "published": document.published.isoformat() if document.published else None,
         "watches": list(document.watches),
     }
-    return zlib.compress(json.dumps(kept, separators=(",", ":")).encode("ascii"))
+    return zlib.compress(json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"), 3)
+
+
+def _unpacked(body: bytes) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(zlib.decompress(body).decode("utf-8", "surrogatepass"))
+    return kept
 
 
 def _document(kept: dict[str, Any]) -> Document:
-    return Document(**kept.get("document", {}))
+    return Document(**kept["document"])
 
 
 def _micros(moment: dt.datetime | None, default: int) -> int:

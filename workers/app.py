@@ -14,6 +14,8 @@ from kombu.exceptions import OperationalError
 from copytaster.config import Config
 
 STAGES = ("ingest", "deliver", "index")
+# To ask once and quickly: by itself kombu tries for 12 s where nothing listens, and waits 30 s for one that hangs.
+ASKING = {"max_retries": 0, "socket_timeout": 3, "socket_connect_timeout": 2}
 TASK_SECONDS = 25  # below every lease, so that a task that hangs is dead before its row is given to another
 log = logging.getLogger("copytaster.broker")
 
@@ -87,7 +89,7 @@ class Hints:
     def depth(self, stage: str) -> int | None:
         """How many hints wait for a stage; None where the broker can't be asked."""
         try:
-            with self._app.connection_for_read() as connection:
+            with self._app.connection_for_read(transport_options=ASKING) as connection:
                 found = connection.default_channel.client.llen(stage)
         except (OperationalError, OSError, *self._app.connection_for_read().connection_errors):
             self.broker_up = False

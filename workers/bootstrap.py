@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 from collections.abc import Callable
 
 from search.engine import SearchEngine
@@ -12,10 +11,11 @@ from copytaster.crashpoints import arm
 from copytaster.errors import Rejected
 from copytaster.guard import Guard
 from copytaster.store import Store, articles
+from copytaster.store.processes import Progress
 from workers.app import Hints, make_app
 from workers.notifiers import Notifiers, Outbox
 from workers.reconciler import Reconciler
-from workers.services import Progress, Services
+from workers.services import Services
 from workers.watchlist import Watchlist
 
 
@@ -73,14 +73,11 @@ def server_secret(config: Config) -> str:
     return path.read_text("ascii").strip()
 
 
-def process_name(kind: str) -> str:
-    return f"{kind}@{socket.gethostname()}/{os.getpid()}"
-
-
 def make_services(config: Config, kind: str, hint: Callable[[str], None] | None = None) -> Services:
     """All that the stages need, in this process; without ``hint`` one over the broker is made."""
     arm(config.crashpoint)
-    store, secret, name = open_store(config), server_secret(config), process_name(kind)
+    store, secret = open_store(config), server_secret(config)
+    progress = Progress(store, kind)
     return Services(
         config=config,
         store=store,
@@ -88,15 +85,15 @@ def make_services(config: Config, kind: str, hint: Callable[[str], None] | None 
         engine=open_engine(config, store),
         notifiers=open_notifiers(config, secret),
         hint=hint or Hints(make_app(config)),
-        progress=Progress(store, name, kind),
-        token=name,
+        progress=progress,
+        token=progress.name,
         secret=secret,
     )
 
 
 def make_reconciler(config: Config) -> Reconciler:
     store, hints = open_store(config), Hints(make_app(config))
-    progress = Progress(store, process_name("beat"), "beat")
+    progress = Progress(store, "beat")
     return Reconciler(
         store=store,
         hints=hints,

@@ -5,6 +5,7 @@ It owns what "the same story" and "a changed article" mean; it must not know whe
 
 import datetime as dt
 import hashlib
+import itertools
 import re
 import struct
 import unicodedata
@@ -69,7 +70,7 @@ def signature(text: str) -> Signature:
     from rensa import RMinHash
 
     words = _words(text)
-    pairs = [f"{first} {second}" for first, second in zip(words, words[1:], strict=False)] or words
+    pairs = [f"{first} {second}" for first, second in itertools.pairwise(words)] or words
     sketch = RMinHash(num_perm=_PERMUTATIONS, seed=_SEED)
     sketch.update(pairs)
     numbers = sorted({_hash(word.encode()) & 0xFFFF for word in words if word[0].isdigit()})[:_MOST_NUMBERS]
@@ -97,7 +98,7 @@ def similarity(one: Signature, other: Signature) -> float:
     """The estimated share of word pairs that two texts have in common, 0 to 1."""
     if not one.words or not other.words or len(one.least) != len(other.least):
         return 0.0
-    return sum(map(eq, one.least, other.least)) / len(one.least)
+    return float(sum(map(eq, one.least, other.least)) / len(one.least))
 
 
 def same_story(one: Signature, other: Signature) -> bool:
@@ -130,7 +131,8 @@ _COUNTED = re.compile(
     r"|\d+\s+(?:секунд\w*|минут\w*|хвилин\w*|час\w*|годин\w*|дн\w*|дня|день)\s+(?:назад|тому)"
     r"|\d+\s+(?:saniye|dakika|saat|gün)\s+önce|(?:منذ|قبل)\s+\d+\s+\w+|\d+\s+(?:ثانیه|دقیقه|ساعت|روز)\s+(?:پیش|قبل)"
     r"|\d+\s*(?:秒|分钟|分鐘|分|小时|小時|時間|天|日|분|시간|일)\s*[前전]"
-    r"|\b(?:\d[\d.,  ]*)\s*(?:kommentare?|commentaires?|comentarios?|просмотр\w*|комментари\w*|перегляд\w*|yorum|görüntülenme|مشاهدة|تعليق\w*|نظر|بازدید)",
+    r"|\b\d[\d.,  ]*\s*(?:kommentare?|commentaires?|comentarios?|просмотр\w*|комментари\w*|перегляд\w*)"
+    r"|\b\d[\d.,  ]*\s*(?:yorum|görüntülenme|مشاهدة|تعليق\w*|نظر|بازدید)",
     re.IGNORECASE,
 )
 

@@ -7,9 +7,11 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 
 from copytaster.config import Config
 from copytaster.errors import CopytasterError
@@ -55,6 +57,8 @@ def drain(stage: str, step: Callable[[Services], bool], services: Services, *, s
 
 def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int) -> None:
     """Runs a worker in this process until it is told to stop; raises SystemExit as Celery ends."""
+    # Celery warns root of pickled tasks, which would run anything; ours are JSON, and containers run as they like.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     app = make_app(config)
     register(app, _per_process(config))
     signals.worker_process_shutdown.connect(_leave_metrics, weak=False)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Select, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from copytaster.news import ArticleId, StoryId
 from copytaster.store.articles import month_of
@@ -99,8 +100,18 @@ def cancel_these(tx: Tx, ids: Sequence[DeliveryId]) -> None:
 
 
 def cancel(tx: Tx, watch_id: WatchId) -> int:
-    """Takes back what waits for a watch that is removed or unsubscribed."""
-    waiting = (deliveries.c.watch_id == watch_id) & (deliveries.c.state == "pending")
+    """Takes back what waits for a watch that is removed."""
+    return _cancel(tx, deliveries.c.watch_id == watch_id)
+
+
+def cancel_channel(tx: Tx, channel_id: ChannelId, watch_id: WatchId | None = None) -> int:
+    """Takes back what waits for a channel that was unsubscribed, from one watch or (``None``) from all of them."""
+    mine = deliveries.c.channel_id == channel_id
+    return _cancel(tx, mine & (deliveries.c.watch_id == watch_id) if watch_id else mine)
+
+
+def _cancel(tx: Tx, which: ColumnElement[bool]) -> int:
+    waiting = which & (deliveries.c.state == "pending")
     return tx.conn.execute(update(deliveries).where(waiting).values(state="cancelled")).rowcount
 
 

@@ -1,6 +1,7 @@
 """How things stand, in one query each, for the status of the whole; and the index stage begun again. It judges nothing."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, update
@@ -73,3 +74,30 @@ def index_anew(tx: Tx, article_id: str) -> bool:
     """The article is due to be indexed again, its attempts forgotten."""
     values = {"index_due_at": tx.now, "index_token": None, "index_attempts": 0}
     return tx.conn.execute(update(articles).where(articles.c.id == article_id).values(**values)).rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """New links of this very instant: held as baseline or late, or on their way to alerts."""
+
+    baseline: int = 0
+    late: int = 0
+    alerting: int = 0
+    left: int = 0  # of the baseline: too many, so not fetched until a backfill asks for them
+
+
+def taken_now(tx: Tx, source_id: SourceId) -> Taken:
+    """What the readings of this transaction added."""
+    new = (links.c.source_id == source_id) & (links.c.found_at == tx.now)
+    fields = (links.c.baseline, links.c.late, links.c.due_at.is_(None).label("left"))
+    counts = {"baseline": 0, "late": 0, "alerting": 0, "left": 0}
+    for baseline, late, left, number in tx.conn.execute(select(*fields, func.count()).where(new).group_by(*fields)):
+        counts["baseline" if baseline else "late" if late else "alerting"] += number
+        counts["left"] += number if left else 0
+    return Taken(**counts)
+
+
+def unfetched(tx: Tx, ids: Sequence[str]) -> list[str]:
+    """Those of the links that were remembered and left until a backfill asks for them."""
+    left = links.c.id.in_(ids) & (links.c.state == "found") & links.c.due_at.is_(None)
+    return list(tx.conn.execute(select(links.c.id).where(left)).scalars())

@@ -1,14 +1,18 @@
 """Which processes there are and when each last got on: liveness is progress, not a pid."""
 
 import datetime as dt
+import os
+import socket
+import time
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 
-from copytaster.store.db import Tx
+from copytaster.store.db import Store, Tx
 from copytaster.store.schema import processes
 
 FORGET_SECONDS = 86_400
+NOTE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +38,19 @@ def gone(tx: Tx, name: str) -> None:
     """It ended as it should; those that did not are forgotten after a day."""
     old = processes.c.progress_at < tx.now - dt.timedelta(seconds=FORGET_SECONDS)
     tx.conn.execute(delete(processes).where((processes.c.name == name) | old))
+
+
+class Progress:
+    """Notes that this process gets on: every few seconds at most, for it costs a write."""
+
+    def __init__(self, store: Store, kind: str) -> None:
+        self._store, self._kind = store, kind
+        self._noted = 0.0
+        self.name = f"{kind}@{socket.gethostname()}/{os.getpid()}"
+
+    def note(self) -> None:
+        if time.monotonic() - self._noted < NOTE_SECONDS:
+            return
+        with self._store.write() as tx:
+            note(tx, self.name, self._kind)
+        self._noted = time.monotonic()

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import case, func, literal, select, update
 
 from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId, SourceState
 from copytaster.store import hosts
@@ -138,3 +138,83 @@ def hosts_with_work(tx: Tx, source_id: SourceId, until: dt.datetime) -> set[str]
         due = select(table.c.host).where(table.c.source_id == source_id, table.c.due_at <= until)
         found |= set(tx.conn.execute(due.distinct()).scalars())
     return found
+
+
+def counts(tx: Tx) -> dict[str, int]:
+    """Sources by state: active, silent (active, but nothing new comes), paused."""
+    state = case((sources.c.state != "active", sources.c.state), (sources.c.silent_at.is_not(None), "silent"), else_="active")
+    query = select(state, func.count()).where(sources.c.state != "removed").group_by(state)
+    return {row[0]: row[1] for row in tx.conn.execute(query)}
+
+
+def freshness(tx: Tx, *, limit: int = 1_000) -> list[Record]:
+    """Rows of id, name, host, state, fresh_at (newest find, else when it was added), silent_at and silent_reason.
+
+    The silent ones come first.
+    """
+    fresh_at = func.coalesce(sources.c.found_at, sources.c.added_at, type_=Instant).label("fresh_at")
+    columns = (
+        sources.c.id,
+        sources.c.name,
+        sources.c.host,
+        sources.c.state,
+        fresh_at,
+        sources.c.silent_at,
+        sources.c.silent_reason,
+    )
+    query = select(*columns).where(sources.c.state != "removed")
+    return list(tx.conn.execute(query.order_by(sources.c.silent_at.is_(None), sources.c.name, sources.c.id).limit(limit)))
+
+
+def endpoint_summaries(tx: Tx, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """By source: how many endpoints it has, when one was last read, the shortest interval, failures, overflows, an error."""
+    columns = (
+        func.count().label("count"),
+        func.max(endpoints.c.read_at, type_=Instant).label("read_at"),
+        func.min(endpoints.c.interval_seconds).label("interval_seconds"),
+        func.max(endpoints.c.failures).label("failures"),
+        func.sum(endpoints.c.overflows).label("overflows"),
+        func.max(endpoints.c.last_error).label("last_error"),
+    )
+    query = select(endpoints.c.source_id, *columns).where(endpoints.c.source_id.in_(ids)).group_by(endpoints.c.source_id)
+    return {row.source_id: dict(row._mapping) for row in tx.conn.execute(query)}
+
+
+def rhythms(tx: Tx, *, still_since: dt.datetime, after: str = "", limit: int = 1_000) -> list[Record]:
+    """Endpoints of live, not yet silent sources that found nothing since ``still_since``, in the order of their sources.
+
+    Rows of source_id, name, fresh_at, kind, readings, interval_seconds, gaps, due_at, last_error; a page holds whole
+    sources, those after the source id ``after``.
+    """
+    fresh_at = func.coalesce(sources.c.found_at, sources.c.added_at, type_=Instant).label("fresh_at")
+    still = (sources.c.state == "active") & sources.c.silent_at.is_(None) & (fresh_at < still_since) & (sources.c.id > after)
+    page = select(sources.c.id).where(still).order_by(sources.c.id).limit(limit)
+    names = ("source_id", "kind", "readings", "interval_seconds", "gaps", "due_at", "last_error")
+    query = select(sources.c.name, fresh_at, *(endpoints.c[name] for name in names))
+    query = query.select_from(endpoints.join(sources, sources.c.id == endpoints.c.source_id)).where(
+        endpoints.c.source_id.in_(page)
+    )
+    return list(tx.conn.execute(query.order_by(endpoints.c.source_id, endpoints.c.url)))
+
+
+def note_silent(tx: Tx, source_id: SourceId, reason: str, *, fresh_at: dt.datetime) -> bool:
+    """False where it was noted already, or something came since ``fresh_at``."""
+    mine = (sources.c.id == source_id) & sources.c.silent_at.is_(None) & (sources.c.state == "active")
+    mine &= func.coalesce(sources.c.found_at, sources.c.added_at, type_=Instant) == fresh_at
+    query = update(sources).where(mine).values(silent_at=tx.now, silent_reason=reason[:2000])
+    return tx.conn.execute(query).rowcount == 1
+
+
+def with_hubs(tx: Tx, *, until: dt.datetime, limit: int) -> list[Record]:
+    """Endpoints of live sources that offer a WebSub hub and whose subscription ends before ``until``, or never began."""
+    live = select(sources.c.id).where(sources.c.state == "active")
+    offered = endpoints.c.hub.is_not(None) & endpoints.c.topic.is_not(None) & endpoints.c.source_id.in_(live)
+    ending = endpoints.c.websub_until.is_(None) | (endpoints.c.websub_until < until)
+    query = select(endpoints).where(offered, ending).order_by(endpoints.c.websub_until.is_not(None), endpoints.c.websub_until)
+    return list(tx.conn.execute(query.limit(limit)))
+
+
+def wake(tx: Tx, row: Record) -> None:
+    """Makes one endpoint due now: its hub says that there is something new."""
+    note_reading(tx, row.id, {"due_at": tx.now})
+    hosts.touch(tx, {row.host: tx.now})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import channels, owners, watch_channels, watch_epoch, watches
@@ -53,6 +53,12 @@ def by_ids(tx: Tx, ids: Iterable[str]) -> dict[ChannelId, Channel]:
 
 def owner_channels(tx: Tx, owner_id: OwnerId) -> list[Channel]:
     rows = tx.conn.execute(select(*CHANNEL_FIELDS).where(channels.c.owner_id == owner_id).order_by(channels.c.created_at))
+    return [Channel(**row._mapping) for row in rows]
+
+
+def active_channels(tx: Tx) -> list[Channel]:
+    """Every channel that works, oldest first."""
+    rows = tx.conn.execute(select(*CHANNEL_FIELDS).where(channels.c.state == "active").order_by(channels.c.created_at))
     return [Channel(**row._mapping) for row in rows]
 
 
@@ -124,6 +130,10 @@ def find(tx: Tx, name: str) -> Watch | None:
 
 def every(tx: Tx) -> list[Watch]:
     return _load(tx, watches.c.id.is_not(None))
+
+
+def total(tx: Tx) -> int:
+    return tx.conn.execute(select(func.count()).where(watches.c.removed_at.is_(None))).scalar_one()
 
 
 def many(tx: Tx, ids: Sequence[str]) -> dict[WatchId, Watch]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from desk.writing import span_seconds
+from desk.writing import instant, span_seconds
 
 
 def reading(parse: Callable[[str], Any]) -> Any:
@@ -22,6 +22,10 @@ def reading(parse: Callable[[str], Any]) -> Any:
 
 def span(*names: str, help: str) -> Any:  # noqa: A002  typer's own word for it
     return typer.Option(*names, parser=reading(span_seconds), metavar="SPAN", help=help)
+
+
+def date(*names: str, help: str) -> Any:  # noqa: A002
+    return typer.Option(*names, parser=reading(instant), metavar="DATE", help=help)
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]

@@ -11,11 +11,11 @@ from copytaster.errors import CopytasterError, Rejected
 from copytaster.store import watches
 from copytaster.watches import Channel, Digest, Level, Quiet
 from desk import output, watching
-from desk.commands.options import AsJson, group, reading, span
+from desk.commands.options import AsJson, date, group, reading, span
 from desk.looking import Look, found_record, print_found
 from desk.opening import Desk, desk
 from desk.watching import Added
-from desk.writing import Hours, hours, instant, zone
+from desk.writing import Hours, hours, zone
 
 app = group("What you want to be told about.\n\nExample: copytaster watch add Fatemiyoun --to mailto:me@example.org")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or id, as the list prints it.")]
@@ -173,9 +173,7 @@ def preview(
 def mute(
     name: Name,
     for_: Annotated[float | None, span("--for", help="So long: 2h, 7d.")] = None,
-    until: Annotated[
-        dt.datetime | None, typer.Option(parser=reading(instant), metavar="DATE", help="Until then, in UTC unless it says.")
-    ] = None,
+    until: Annotated[dt.datetime | None, date("--until", help="Until then, in UTC unless it says.")] = None,
     off: Annotated[bool, typer.Option("--off", help="Be told again.")] = False,
     json: AsJson = False,
 ) -> None:
@@ -243,7 +241,7 @@ def import_(file: Annotated[Path, typer.Argument(help="As export prints; - for s
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     done, wrong = 0, 0
     with desk() as here:
-        for number, line in output.progress(lines, "Adding watches"):
+        for number, line in output.progress(lines, "Adding watches", total=len(lines)):
             try:
                 name = _take(here, line)
             except CopytasterError as error:

@@ -13,7 +13,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from copytaster.config import Config
-from copytaster.errors import Rejected
+from copytaster.errors import CopytasterError, Rejected
 from copytaster.news import Source, SourceId
 from copytaster.store import Store, sources
 from copytaster.store.hosts import HostLease, Manners
@@ -37,6 +37,7 @@ class NewsSpider(Spider):
         source_id = find_source(config, source) if source else None
         self._frontier = Frontier(self.store, config, source_id=source_id, hint=hint)
         self._crawl: Crawl | None = None
+        self.failure: Exception | None = None  # what ended the run, if anything did
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> "NewsSpider":
@@ -55,7 +56,10 @@ class NewsSpider(Spider):
         crawl = self._crawl
         robots.recall = self._frontier.robots
         robots.keep = lambda host, status, body: crawl.keep(RobotsRead(host=host, status=status, body=body))
-        await crawl.run()
+        try:
+            await crawl.run()
+        except CopytasterError as error:
+            self.failure = error
         if False:  # an asynchronous generator without anything to give
             yield
 
@@ -79,6 +83,7 @@ class NewsSpider(Spider):
         """However the run ended: results are written and hosts given back."""
         if self._crawl:
             await self._crawl.close()
+            self._reader.close()
         self.store.close()
 
 

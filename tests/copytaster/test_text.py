@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copytaster.text import Placed, analyzed, by_character, fold, spans, words
@@ -53,6 +53,7 @@ def test_digits_of_scripts_without_spaces_stay_one_number():
     assert words("๒๕๖๗") == ["2567"]
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_places_hold_in_the_text_as_given(text):
     found = list(spans(text))
@@ -63,6 +64,7 @@ def test_places_hold_in_the_text_as_given(text):
     assert [span.start for span in found] == sorted(span.start for span in found)
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_single_places_are_those_of_all_spans(text):
     placed = Placed(text)
@@ -70,16 +72,19 @@ def test_single_places_are_those_of_all_spans(text):
     assert [placed.place(number) for number in range(len(words(text)))] == [(s.start, s.end) for s in spans(text)]
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_the_fold_is_settled(text):
     assert words(analyzed(text)) == words(text)
 
 
+@settings(deadline=None)
 @given(ANY_TEXT)
 def test_how_a_text_was_normalised_makes_no_difference(text):
     assert words(unicodedata.normalize("NFD", text)) == words(unicodedata.normalize("NFC", text))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_words_do_not_reach_over_blanks(left, right):
     assert words(f"{left}\n{right}") == words(left) + words(right)

@@ -58,6 +58,10 @@ def test_what_may_carry_meaning_stays(url):
     assert normalize(url) == url
 
 
+def test_half_a_character_is_read_as_a_browser_reads_it():
+    assert resolve("http://example.com/\ud800x") == "http://example.com/%EF%BF%BDx"
+
+
 def test_a_relative_address_is_read_against_its_base():
     assert normalize("../b?x=1#top", "https://example.com/a/c/d") == "https://example.com/a/b?x=1"
 

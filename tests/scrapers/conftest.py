@@ -19,7 +19,12 @@ from copytaster.urls import host_of, url_id
 from desk.loopback import Resource, SiteServer
 
 ROOT = pathlib.Path(__file__).parents[2]
-PROGRAM = "import sys; from copytaster.config import load; from scrapers.run import crawl; crawl(load(), source=(sys.argv[1:] or [None])[0])"
+PROGRAM = """
+import sys
+from copytaster.config import load
+from scrapers.run import crawl
+crawl(load(), source=(sys.argv[1:] or [None])[0])
+"""
 WORDS = "The council met on Tuesday and agreed to repair the old bridge over the river before winter comes. "
 
 
@@ -65,7 +70,14 @@ class World:
     def start(self, *args: str, **settings: Any) -> "subprocess.Popen[str]":
         values = {"crawl__delay_seconds": 0, "crawl__min_interval_seconds": 1, "crawl__run_seconds": 20} | settings
         settings = {f"COPYTASTER_{name.upper()}": str(value) for name, value in values.items()}
-        environ = os.environ | settings | {"COPYTASTER_DATA_DIR": str(self.folder), "PYTHONPATH": str(ROOT)}
+        environ = (
+            os.environ
+            | settings
+            | {
+                "COPYTASTER_DATA_DIR": str(self.folder),
+                "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            }
+        )
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         return subprocess.Popen(
             [sys.executable, "-c", PROGRAM, *args], env=environ, cwd=self.folder, text=True, stderr=subprocess.PIPE

@@ -16,7 +16,7 @@ STORY = "https://news.example/world/2026/05/a-bridge-opens"
 
 
 def answer(**over: object) -> Answer:
-    facts = {"asked": STORY, "url": STORY, "status": 200, "content_type": "text/html", "body": PAGE, "home": "https://news.example/"}
+    facts = {"asked": STORY, "url": STORY, "status": 200, "content_type": "text/html", "body": PAGE}
     return Answer(**facts | over)  # type: ignore[arg-type]
 
 

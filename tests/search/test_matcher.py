@@ -53,7 +53,7 @@ def readable(text):
 QUERIES = st.one_of(queries(), st.sampled_from(["lang:fa", 'lang:"fa ir" ant', "lang:f*  ant"])).map(readable).filter(bool)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(QUERIES, min_size=1, max_size=6), st.lists(DOCUMENTS, min_size=1, max_size=3))
 def test_it_finds_what_brute_force_finds(watched, documents):
     matcher = Matcher()
@@ -66,6 +66,7 @@ def test_it_finds_what_brute_force_finds(watched, documents):
         assert [watch.watch_id for watch in found] == sorted(watch.watch_id for watch in found)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=3), st.booleans(), DOCUMENTS)
 def test_every_place_of_a_phrase_is_a_hit(words, star, document):
     query = readable(f'"{" ".join(words)}{"*" if star else ""}"')

@@ -1,6 +1,6 @@
 """Passages: the stretch that shows most of what was found, cut at borders, with marks that hold."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copytaster.watches import Hit
@@ -39,6 +39,7 @@ def test_without_hits_it_is_the_beginning_and_a_long_hit_is_never_cut():
     assert f"[{'y' * 90}]" in passage(text, [hit(text, "y" * 90)], width=20).marked("[", "]")
 
 
+@settings(deadline=None)
 @given(st.text("ab. \n中", max_size=120), st.data())
 def test_marks_hold_whatever_the_text(text, data):
     places = data.draw(st.lists(st.tuples(st.integers(0, len(text)), st.integers(0, 12)), max_size=5))

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copytaster.errors import Rejected
@@ -39,6 +39,7 @@ def flat(kind, parts):
 TREES = st.recursive(terms(), joined, max_leaves=8)
 
 
+@settings(deadline=None)
 @given(TREES)
 def test_a_printed_query_reads_as_the_same_tree(tree):
     if only_excludes(tree):
@@ -48,6 +49,7 @@ def test_a_printed_query_reads_as_the_same_tree(tree):
         assert parse(str(tree)).tree == tree
 
 
+@settings(deadline=None)
 @given(TREES, st.data())
 def test_not_moved_to_the_terms_means_the_same(tree, data):
     held = data.draw(st.lists(st.booleans(), min_size=20, max_size=20))
@@ -58,6 +60,7 @@ def test_not_moved_to_the_terms_means_the_same(tree, data):
     assert evaluate(plain(tree), holds) == evaluate(tree, holds)
 
 
+@settings(deadline=None)
 @given(st.text(st.one_of(st.sampled_from("ab\"“”«»()~*=-!+|&:' ?^ORNTD中"), st.characters()), max_size=40))
 def test_any_text_is_read_or_refused_in_a_sentence(text):
     try:

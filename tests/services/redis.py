@@ -17,9 +17,8 @@ def which() -> str:
 def started() -> Iterator[str]:
     """Its URL."""
     found = finding.program("redis")
-    with running.folder() as home:
-        with _debian(found, home) if found else _embedded(home) as url:
-            yield url
+    with running.folder() as home, _debian(found, home) if found else _embedded(home) as url:
+        yield url
 
 
 @contextlib.contextmanager

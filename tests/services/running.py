@@ -72,8 +72,8 @@ def running(
 def _await(child: "subprocess.Popen[bytes]", ready: Callable[[], bool], log: pathlib.Path) -> None:
     until = time.monotonic() + START_SECONDS
     while not ready():
-        dead = child.poll() is not None
-        assert not dead and time.monotonic() < until, f"{child.args!r} does not start:\n{log.read_text()[-2000:]}"
+        given_up = child.poll() is not None or time.monotonic() > until
+        assert not given_up, f"{child.args!r} does not start:\n{log.read_text()[-2000:]}"
         time.sleep(0.02)
 
 

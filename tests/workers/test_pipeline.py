@@ -12,6 +12,7 @@ from copytaster.errors import Transient
 from copytaster.guard import Guard
 from copytaster.news import Link, LinkId, Page, Source, SourceId
 from copytaster.store import Store, articles, deliveries, links, messages, pages, refusals, sources, watches
+from copytaster.store.processes import Progress
 from copytaster.urls import normalize, url_id
 from copytaster.watches import Quiet, Watch, WatchId
 from desk.loopback import Listener
@@ -21,7 +22,7 @@ from search.query import parse
 from search.sqlite import SqliteSearch
 from workers import pipeline
 from workers.notifiers import Notifiers, Outbox
-from workers.services import Progress, Services
+from workers.services import Services
 from workers.watchlist import Watchlist
 
 SENTENCES = (
@@ -124,7 +125,7 @@ def newsroom(store, fake_clock, tmp_path):
         engine=engine,
         notifiers=notifiers,
         hint=hints.append,
-        progress=Progress(store, "test", "worker"),
+        progress=Progress(store, "worker"),
         token="test",
         secret="s3cret",
     )

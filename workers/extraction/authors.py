@@ -18,11 +18,13 @@ from workers.extraction.metadata import site_names, words
 
 MAX_AUTHORS = 20
 MAX_NAME_CHARS = 100
-_METAS = ("author", "article:author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "byl", "cxenseparse:author",
-          "article.author", "og:article:author", "vr:author")  # fmt: skip
+_METAS = (
+    "author", "article:author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "byl",
+    "cxenseparse:author", "article.author", "og:article:author", "vr:author",
+)  # fmt: skip
 _LEAD = re.compile(
-    r"^(?:written\s+by|by|von|par|por|di|da|door|av|af|autor(?:en)?|author|text|tekst|texte|от|автор(?:и)?|бай|yazan|kaleme alan|نویسنده|بقلم|كتب|"
-    r"reporter|text\s+by|story\s+by|photos?\s+by)\s*[:：]?\s+",
+    r"^(?:(?:written|text|story|reported|photos?)\s+by|by|von|par|por|di|da|door|av|af|autor(?:en)?|author|reporter"
+    r"|text|tekst|texte|от|автор(?:и)?|бай|yazan|kaleme alan|نویسنده|بقلم|كتب)\s*[:：]?\s+",
     re.IGNORECASE,
 )
 _PARTS = re.compile(r"\s*(?:[,;|•·、，]|\s/\s|\s(?:and|und|et|y|e|og|och|en|ja|i|и|та|ve|و|&)\s|\s&\s)\s*", re.IGNORECASE)

@@ -11,11 +11,15 @@ from collections.abc import Iterable
 
 from lxml.html import HtmlElement
 
-from workers.extraction.document import Document, clean
+from workers.extraction.document import Document, clean, parsed
 
 SHORT = 500  # characters: below it the careful reading is doubted and the generous one asked
 MUCH_MORE = 2.5  # the generous reading must bring so many times more to be worth its noise
 LONG = 60  # characters: shorter paragraphs are not looked for outside the box that was read
+_JOINERS = "\u200c\u200d"  # zero width non-joiner and joiner: letters of Persian, Kurdish, Hindi, Sinhala …
+_STAND_INS = "\ua78f\ua7f7"  # two letters that no newspaper prints
+_SHOWN, _HIDDEN = str.maketrans(_JOINERS, _STAND_INS), str.maketrans(_STAND_INS, _JOINERS)
+_JOINER_ENTITIES = re.compile(r"&(?:zwn?j|#820[45]|#[xX]200[cdCD]);")
 _SHINGLE = 4
 _WORD = re.compile(r"\w+")
 _BREAKS = re.compile(r"<(?:br|/p|/div|/h\d|/li|p)\b[^>]*>", re.IGNORECASE)
@@ -42,10 +46,11 @@ _ASIDE_TAGS = {
 
 def body(document: Document) -> str:
     """Paragraphs parted by line ends, or an empty string; deciding what that means is the caller's."""
-    lines = _paragraphs(_trafilatura(document, careful=True))
+    root = _with_joiners_shown(document)
+    lines = _paragraphs(_trafilatura(root, document.url, careful=True))
     stated = _stated_body(document)
     if _size(lines) < SHORT:
-        generous = _paragraphs(_trafilatura(document, careful=False))
+        generous = _paragraphs(_trafilatura(root, document.url, careful=False))
         lines = generous if _size(generous) > MUCH_MORE * _size(lines) else lines
     else:
         lines = _with_siblings(document, lines)
@@ -60,14 +65,20 @@ def _paragraphs(text: str) -> list[str]:
     return [line for raw in clean(text).split("\n") if (line := " ".join(raw.split()))]
 
 
-def _trafilatura(document: Document, *, careful: bool) -> str:
+def _with_joiners_shown(document: Document) -> HtmlElement:
+    """The tree with joiners as letters: trafilatura drops what is not printable, and Persian words fall into one."""
+    shown = _JOINER_ENTITIES.sub(lambda named: html.unescape(named[0]), document.source).translate(_SHOWN)
+    return document.root if shown == document.source else parsed(shown)
+
+
+def _trafilatura(root: HtmlElement, url: str | None, *, careful: bool) -> str:
     import trafilatura
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it calls every page it cannot read an error
     found = trafilatura.extract(
-        document.root, url=document.url, favor_precision=careful, include_comments=False, include_formatting=False
+        root, url=url, favor_precision=careful, include_comments=False, include_formatting=False
     )
-    return str(found or "")
+    return str(found or "").translate(_HIDDEN)
 
 
 def _stated_body(document: Document) -> list[str]:

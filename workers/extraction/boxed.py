@@ -16,6 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -133,8 +134,7 @@ def _address_space() -> int | None:
     """Bytes of address space in use, where the system tells (Linux)."""
     if not sys.platform.startswith("linux"):
         return None
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[0]) * resource.getpagesize()
+    return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
 
 
 def _received(pipe: int, deadline: float) -> bytes | None:

@@ -47,7 +47,7 @@ _DOTTED = re.compile(
 _JAVASCRIPT = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d?) (\d{4}) (\d\d:\d\d:\d\d) GMT([+-]\d{4})")
 
 
-def read_moment(text: str | int | float | None) -> Printed | None:
+def read_moment(text: str | float | None) -> Printed | None:
     """One printed date: ISO 8601 and its usual misspellings, RFC 5322, JavaScript's, epochs, ``31.12.2024 18:00``."""
     if text is None or isinstance(text, bool):
         return None

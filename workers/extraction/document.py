@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lxml import etree
-from lxml.html import HTMLParser, HtmlElement, document_fromstring
+from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from copytaster.errors import Rejected
 from workers.extraction import jsonld
@@ -19,6 +19,7 @@ MAX_META_CHARS = 20_000
 _GATHERED = ("meta", "link", "script", "title", "h1", "time", "html")
 # NUL and the other controls that XML forbids stop lxml or end its text; lone surrogates cannot be encoded.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_MARKUP = re.compile(r"<(?:!doctype|html|head|body|title|meta|article|section|main|div|p|h1|span|table|br)\b", re.IGNORECASE)
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
 
@@ -62,7 +63,7 @@ class Document:
 
 def read_document(text: str, url: str | None) -> Document:
     """Parse once and gather; ``Rejected`` says why a page is no tree (``not_html``, ``too_deep``)."""
-    document = Document(_parsed(text), url, text)
+    document = Document(parsed(text), url, text)
     for element in document.root.iter(*_GATHERED):
         _GATHER[element.tag](document, element)
     document.graph = jsonld.graph(document.scripts)
@@ -72,8 +73,8 @@ def read_document(text: str, url: str | None) -> Document:
     return document
 
 
-def _parsed(text: str) -> HtmlElement:
-    if "<" not in text:
+def parsed(text: str) -> HtmlElement:
+    if not _MARKUP.search(text) or _is_binary(text[:4_000]):
         raise Rejected("not_html", "The page holds no markup; only HTML pages can be read as articles.")
     parser = HTMLParser(collect_ids=False, default_doctype=False, encoding="utf-8", remove_comments=True, remove_pis=True)
     data = _DECLARATION.sub("", clean(text)).encode()
@@ -84,6 +85,10 @@ def _parsed(text: str) -> HtmlElement:
     if _gave_up(parser):
         raise Rejected("too_deep", "The page nests its elements deeper than a browser would; it was not read.")
     return root
+
+
+def _is_binary(start: str) -> bool:
+    return len(_UNPRINTABLE.findall(start)) > 0.02 * len(start)
 
 
 def _gave_up(parser: HTMLParser) -> bool:

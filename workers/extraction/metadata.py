@@ -9,12 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from lxml.html import HtmlElement
-
 from workers.extraction import jsonld
 from workers.extraction.document import Document, line
 
-MAX_AUTHORS = 20
 MAX_TOPICS = 40
 _SEPARATOR = re.compile(r"\s*(?:[|»·•—–：]|\s-\s|::)\s*")
 _WORD = re.compile(r"\w+")
@@ -121,6 +118,3 @@ def topics(document: Document) -> tuple[str, ...]:
 
 def _once(texts: Iterable[str]) -> list[str]:
     return list({words(text): text for text in reversed(list(texts)) if words(text)}.values())[::-1]
-
-
-_ = HtmlElement

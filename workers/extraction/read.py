@@ -7,19 +7,25 @@ import contextlib
 import functools
 import importlib.metadata
 
+from copytaster.charset import decode
 from copytaster.errors import Rejected
 from copytaster.news import Extracted
 from workers.extraction import dates, metadata, verdict
 from workers.extraction.authors import authors
 from workers.extraction.body import body as read_body
-from workers.extraction.decoding import decode
 from workers.extraction.document import Document, line, read_document
 from workers.extraction.language import language
 
 MAX_BYTES = 10_000_000
 VERSION = 1  # raised when the same page would be read differently
-_OTHER_KINDS = {b"%PDF": "a PDF", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture", b"PK\x03\x04": "an archive",
-                b"\x1f\x8b": "compressed data", b"<?xml-stylesheet": "a style sheet"}  # fmt: skip
+_OTHER_KINDS = {
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"PK\x03\x04": "an archive",
+    b"\x1f\x8b": "compressed data",
+}
 
 
 def extract(body: bytes, url: str | None, content_type: str | None = None) -> Extracted:
@@ -29,7 +35,7 @@ def extract(body: bytes, url: str | None, content_type: str | None = None) -> Ex
     ``no_text``; there is never an empty article. It takes no care of time: see ``boxed.extract_boxed``.
     """
     _check_kind(body, content_type)
-    document = read_document(decode(body, content_type)[1], url)
+    document = read_document(decode(body, content_type)[0], url)
     text = read_body(document)
     title = metadata.title(document)
     verdict.check(document, title, text)

@@ -14,22 +14,26 @@ FEW_CHARS_DENSE = 25  # the same in scripts that write a word in one or two char
 SHORT_CHARS = 800  # an error page, consent wall or robot check says no more than this
 _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _GONE = re.compile(
-    r"\b404\b|\b410\b|(?:page|article|story|content|post)\s+(?:could\s+)?(?:can)?not\s+(?:be\s+)?(?:found|exist)|page (?:doesn.t|does not) exist"
+    r"\b404\b|\b410\b|(?:page|article|story|content|post)\s+(?:(?:could|can)\s*not\s+be|not)\s+found"
+    r"|(?:page|article) (?:doesn.t|does not|no longer) exists?|no longer available"
     r"|(?:page|article)\s+(?:introuvable|non trouvée?)|n.existe (?:pas|plus)"
     r"|(?:seite|artikel)\s+(?:wurde\s+)?nicht\s+(?:gefunden|mehr)"
-    r"|(?:página|artículo|nota)\s+no\s+(?:encontrad[ao]|existe)|página não encontrada|pagina non trovata|pagina niet gevonden"
-    r"|страница\s+не\s+найдена|сторінк[ау]\s+не\s+знайдено|nie znaleziono strony|sayfa bulunamadı"
-    r"|الصفحة غير موجودة|صفحه (?:مورد نظر )?(?:یافت|پیدا) نشد|页面不存在|找不到(?:该)?(?:网页|頁面|页面)|ページが見つかりません|페이지를 찾을 수 없습니다",
+    r"|(?:página|artículo|nota)\s+no\s+(?:encontrad[ao]|existe)|página não encontrada|pagina non trovata"
+    r"|pagina niet gevonden|nie znaleziono strony|sayfa bulunamadı|страница\s+не\s+найдена|сторінк[ау]\s+не\s+знайдено"
+    r"|الصفحة غير موجودة|صفحه (?:مورد نظر )?(?:یافت|پیدا) نشد|页面不存在|找不到(?:该)?(?:网页|頁面|页面)"
+    r"|ページが見つかりません|페이지를 찾을 수 없습니다",
     re.IGNORECASE,
 )
 _WALL = re.compile(
-    r"just a moment|attention required|access denied|are you (?:a )?(?:human|robot)|verify(?:ing)? you are human|captcha|bot (?:check|detection)"
-    r"|request (?:blocked|unsuccessful)|pardon our interruption|проверка браузера|security check|403 forbidden|unusual traffic",
+    r"just a moment|attention required|access denied|are you (?:a )?(?:human|robot)|verify(?:ing)? you are human|captcha"
+    r"|bot (?:check|detection)|request (?:blocked|unsuccessful)|pardon our interruption|проверка браузера"
+    r"|security check|403 forbidden|unusual traffic",
     re.IGNORECASE,
 )
 _SCRIPTED = re.compile(
-    r"(?:enable|turn on|requires?|activate|need)\s+(?:to enable\s+)?javascript|javascript\s+(?:is\s+)?(?:disabled|required|muss|deaktiviert)"
-    r"|activer\s+javascript|включите\s+javascript|увімкніть\s+javascript|habilit\w+\s+javascript|JavaScriptを有効|启用\s*JavaScript|جاوا\s*اسکریپت",
+    r"(?:enable|turn on|requires?|activate|need)\s+(?:to enable\s+)?javascript"
+    r"|javascript\s+(?:is\s+)?(?:disabled|required|muss|deaktiviert)|activer\s+javascript|habilit\w+\s+javascript"
+    r"|включите\s+javascript|увімкніть\s+javascript|JavaScriptを有効|启用\s*JavaScript|جاوا\s*اسکریپت",
     re.IGNORECASE,
 )
 _MOUNTS = {"root", "app", "__next", "__nuxt", "react-root", "app-root", "main-app", "___gatsby", "svelte", "q-app"}

@@ -127,6 +127,7 @@ class Line:
             smtp.ehlo_or_helo_if_needed()
             if not relay.tls and smtp.has_extn("starttls"):
                 smtp.starttls(context=relay.context())
+                smtp.ehlo_or_helo_if_needed()  # RFC 3207: what was said before TLS is forgotten
             if relay.user:
                 _no_password_in_clear(relay, smtp)
                 smtp.login(relay.user, relay.password)

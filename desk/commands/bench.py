@@ -1,0 +1,82 @@
+"""``copytaster bench``: the figures of docs/performance.md. It owns words and options; the measuring is ``desk.bench``'s."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from copytaster.errors import Rejected
+from desk import output
+from desk.commands.options import AsJson, group
+
+app = group("Measure.\n\nExample: copytaster bench match --json")
+
+
+@app.command()
+def match(
+    watches: Annotated[list[int] | None, typer.Option(min=1, max=1_000_000, help="So many watches; 100 to 100,000.")] = None,
+    articles: Annotated[int, typer.Option(min=1, max=1_000_000, help="So many articles.")] = 1_000,
+    json: AsJson = False,
+) -> None:
+    """Measure the matcher with 100 to 100,000 watches, equal to brute force.
+
+    Example: copytaster bench match --watches 10000 --json
+    """
+    from desk.bench import match as bench
+
+    found = bench.bench_match(tuple(watches) if watches else bench.SIZES, articles=articles)
+    _print(found, found.get("runs", ()), json=json)
+
+
+@app.command()
+def extract(
+    corpus: Annotated[Path, typer.Option(metavar="DIR", help="A folder of recorded pages.")], json: AsJson = False
+) -> None:
+    """Measure extraction beside trafilatura, on the same pages in the same run.
+
+    Example: copytaster bench extract --corpus pages/ --json
+    """
+    from desk.bench import extract as bench
+
+    _print(bench.run(_folder(corpus)), (), json=json)
+
+
+@app.command()
+def pipeline(
+    corpus: Annotated[Path, typer.Option(metavar="DIR", help="A folder of recorded pages; it is served on loopback.")],
+    watches: Annotated[int, typer.Option(min=1, max=100_000, help="So many, of the corpus' own rare words.")] = 100,
+    pages_per_second: Annotated[float, typer.Option(min=0, help="How fast the sites answer; 0: as fast as they can.")] = 10.0,
+    json: AsJson = False,
+) -> None:
+    """Measure the whole: crawl, read, match and deliver a corpus.
+
+    Example: copytaster bench pipeline --corpus pages/ --json
+    """
+    from desk.bench import pipeline as bench
+
+    _print(bench.run(_folder(corpus), watches=watches, pages_per_second=pages_per_second or None), (), json=json)
+
+
+def _folder(corpus: Path) -> Path:
+    if not corpus.is_dir():
+        raise Rejected("no_corpus", f"{corpus} is no folder; --corpus names one with recorded pages.")
+    return corpus
+
+
+def _print(found: dict[str, Any], runs: Any, *, json: bool) -> None:
+    """One object, or its figures one a line and its runs as a table."""
+    if json:
+        output.record(found)
+        return
+    for name, value in found.items():
+        if name != "runs" and not isinstance(value, list):
+            output.say(f"{name}: {_shown(value)}")
+    if runs:
+        columns = [name for name, value in runs[0].items() if not isinstance(value, dict | list)]
+        output.table(columns, ([run.get(name) for name in columns] for run in runs), empty="Nothing was measured.")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
+    return str(value)

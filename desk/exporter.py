@@ -1,0 +1,127 @@
+"""What the store and the broker say of the whole installation, as gauges: asked at most every five seconds.
+
+It owns the questions; counters and histograms are moved where things happen and are none of its business.
+"""
+
+import datetime as dt
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from copytaster.errors import CopytasterError
+from copytaster.metrics import GAUGES
+from copytaster.store import Store, Tx, articles, deliveries, processes, sources, watches
+from workers.app import STAGES
+from workers.reconciler import due_rows
+
+FRESH_SECONDS = 5.0
+COUNT_SECONDS = 60.0  # counting every article takes longer the more there are
+MOST_LABELLED = 1_000  # sources; with more of them a label for each would cost Prometheus more than it tells
+LATEST_PROCESSES = dt.timedelta(hours=1)
+log = logging.getLogger("copytaster.exporter")
+
+Depth = Callable[[str], int | None]
+Sample = tuple[tuple[str, ...], float]  # label values, value
+Gauges = Mapping[str, Sequence[Sample]]
+
+
+@dataclass(slots=True)
+class Exporter(Collector):
+    """A collector for a registry of its own; where the store is away it tells what it can."""
+
+    store: Store
+    depth: Depth
+    clock: Callable[[], float] = time.monotonic
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _known: Gauges = field(default_factory=dict)
+    _known_at: float = float("-inf")
+    _counts: Gauges = field(default_factory=dict)
+    _counted_at: float = float("-inf")
+
+    def registry(self) -> CollectorRegistry:
+        registry = CollectorRegistry()
+        registry.register(self)
+        return registry
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """Nothing yet: registering must ask neither store nor broker."""
+        return []
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for name, samples in self.read().items():
+            text, labels = GAUGES[name]
+            family = GaugeMetricFamily(name, text, labels=labels)
+            for values, value in samples:
+                family.add_metric(values, value)
+            yield family
+
+    def read(self) -> Gauges:
+        """All gauges, as of five seconds ago at most."""
+        with self._lock:
+            if self.clock() - self._known_at >= FRESH_SECONDS:
+                self._known = {**self._of_broker(), **self._of_store()}
+                self._known_at = self.clock()
+            return self._known
+
+    def _of_broker(self) -> Gauges:
+        depths: list[Sample] = []
+        for stage in STAGES:
+            waiting = self.depth(stage)
+            if waiting is None:
+                return {"copytaster_broker_up": [((), 0.0)]}
+            depths.append(((stage,), waiting))
+        return {"copytaster_broker_up": [((), 1.0)], "copytaster_queue_depth": depths}
+
+    def _of_store(self) -> Gauges:
+        try:
+            with self.store.read() as tx:
+                if self.clock() - self._counted_at >= COUNT_SECONDS:
+                    self._counts = _counted(tx)
+                    self._counted_at = self.clock()
+                return {"copytaster_store_up": [((), 1.0)], **_looked_up(tx), **self._counts}
+        except CopytasterError as error:
+            log.warning("the store's own metrics are left out: %s", error)
+            return {"copytaster_store_up": [((), 0.0)]}
+
+
+def _looked_up(tx: Tx) -> Gauges:
+    oldest = deliveries.oldest_due_at(tx)
+    since = tx.now - LATEST_PROCESSES
+    alive = [each for each in processes.every(tx) if each.progress_at >= since]
+    return {
+        "copytaster_oldest_due_delivery_seconds": [((), _seconds(tx.now, oldest) if oldest else 0.0)],
+        "copytaster_due_rows": [((stage,), due) for stage, due in due_rows(tx).items()],
+        "copytaster_worker_progress_timestamp_seconds": [
+            ((each.name, each.kind), each.progress_at.timestamp()) for each in alive
+        ],
+        "copytaster_watch_epoch": [((), watches.epoch(tx))],
+        **_of_sources(tx),
+    }
+
+
+def _counted(tx: Tx) -> Gauges:
+    """What takes a walk through a whole table or index."""
+    known = dict.fromkeys(("pending", "sending", "sent", "failed", "cancelled"), 0) | deliveries.counts(tx)
+    return {
+        "copytaster_articles": [((), articles.total(tx))],
+        "copytaster_deliveries": [((state,), count) for state, count in sorted(known.items())],
+    }
+
+
+def _of_sources(tx: Tx) -> Gauges:
+    counts = dict.fromkeys(("active", "silent", "paused"), 0) | sources.counts(tx)
+    gauges: dict[str, Sequence[Sample]] = {"copytaster_sources": [((state,), n) for state, n in sorted(counts.items())]}
+    if sum(counts.values()) < MOST_LABELLED:
+        fresh = [each for each in sources.freshness(tx) if each.state == "active"]
+        gauges["copytaster_source_age_seconds"] = [((each.name,), _seconds(tx.now, each.fresh_at)) for each in fresh]
+        gauges["copytaster_source_silent"] = [((each.name,), float(each.silent_at is not None)) for each in fresh]
+    return gauges
+
+
+def _seconds(now: dt.datetime, then: dt.datetime) -> float:
+    return max((now - then).total_seconds(), 0.0)

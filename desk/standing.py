@@ -1,0 +1,148 @@
+"""How everything stands, for ``copytaster status``: read in one transaction, shown to a person or as one object.
+
+It owns what belongs into a status; it must not judge what is healthy, which rows already say.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from copytaster.store import Tx, articles, deliveries, health, pages, processes, refusals
+from copytaster.store.processes import Process
+from desk import output
+from desk.opening import Desk
+from desk.sources import health_state
+
+MOST_SOURCES = 20
+LAST_ALERTS = 5
+STUCK_SECONDS = 120.0  # a process with no progress for so long is restarted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """``queues``: rows that are due, by stage. ``broker``: hints that wait, None where the broker can't be asked."""
+
+    now: dt.datetime
+    sources: Sequence[health.SourceHealth]
+    queues: Mapping[str, int]
+    broker: Mapping[str, int | None]
+    articles: int
+    deliveries: Mapping[str, int]
+    oldest_undelivered_at: dt.datetime | None
+    last_alerts: Sequence[Mapping[str, Any]]
+    refused: Mapping[tuple[str, str], int]
+    processes: Sequence[Process]
+
+    @classmethod
+    def of(cls, here: Desk) -> "Standing":
+        with here.store.read() as tx:
+            return cls(
+                now=tx.now,
+                sources=health.of_sources(tx),
+                queues=_due(tx),
+                broker=_depths(here),
+                articles=articles.total(tx),
+                deliveries=deliveries.counts(tx),
+                oldest_undelivered_at=deliveries.oldest_due_at(tx),
+                last_alerts=deliveries.every(tx, state="sent", limit=LAST_ALERTS),
+                refused=refusals.counts(tx),
+                processes=processes.every(tx),
+            )
+
+    @property
+    def by_health(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for each in self.sources:
+            counts[health_state(each)] = counts.get(health_state(each), 0) + 1
+        return counts
+
+    def record(self) -> dict[str, Any]:
+        """As one JSON object."""
+        alerts = [{**row, "channel": output.without_secrets(row["channel"])} for row in self.last_alerts]
+        return {
+            "at": self.now,
+            "sources": self.by_health,
+            "trouble": [asdict(each) for each in self.sources if health_state(each) in ("failing", "silent")],
+            "queues": self.queues,
+            "broker": self.broker,
+            "articles": self.articles,
+            "deliveries": self.deliveries,
+            "oldest_undelivered_at": self.oldest_undelivered_at,
+            "last_alerts": alerts,
+            "refused": [{"stage": stage, "reason": why, "count": n} for (stage, why), n in sorted(self.refused.items())],
+            "processes": [asdict(each) for each in self.processes],
+        }
+
+
+def _due(tx: Tx) -> dict[str, int]:
+    from workers.reconciler import due_rows
+
+    return {
+        "discover": health.endpoints_waiting(tx),
+        "fetch": health.links_waiting(tx),
+        **due_rows(tx),
+        "pages": pages.waiting(tx),
+    }
+
+
+def _depths(here: Desk) -> dict[str, int | None]:
+    """Asked only where there is somebody to ask: an embedded server that does not run has no socket."""
+    from workers.app import STAGES, Hints, make_app
+
+    if not here.config.redis.url and not here.config.redis_socket.exists():
+        return dict.fromkeys(STAGES)
+    hints = Hints(make_app(here.config))
+    found: dict[str, int | None] = {}
+    for stage in STAGES:
+        found[stage] = hints.depth(stage)
+        if found[stage] is None:
+            return dict.fromkeys(STAGES)
+    return found
+
+
+def print_standing(standing: Standing) -> None:
+    _print_sources(standing)
+    output.say(f"Queues: {_counts(standing.queues)}.")
+    deep = [n for n in standing.broker.values() if n is not None]
+    output.say(
+        f"Broker: {_counts(standing.broker)} hints waiting." if deep else "Broker: not reached; is `copytaster up` running?"
+    )
+    output.say(f"Articles: {standing.articles} in the store. Deliveries: {_counts(standing.deliveries) or 'none yet'}.")
+    oldest = standing.oldest_undelivered_at
+    output.say(f"Oldest undelivered: due {output.ago(oldest)}." if oldest else "Nothing that is due waits to be delivered.")
+    if standing.refused:
+        output.say(f"Refused: {_counts({f'{stage}/{why}': n for (stage, why), n in sorted(standing.refused.items())})}.")
+    output.say("")
+    alerts = ((a["sent_at"], a["watch"], output.without_secrets(a["channel"]), a["title"]) for a in standing.last_alerts)
+    output.table(("last alerts", "watch", "to", "title"), alerts, empty="No alert was sent yet.")
+    output.say("")
+    _print_processes(standing)
+
+
+def _print_sources(standing: Standing) -> None:
+    from desk.commands.source import print_health
+
+    if standing.sources:
+        output.say(f"Sources: {_counts(standing.by_health)}.")
+    worst = sorted(standing.sources, key=lambda each: (health_state(each) == "ok", each.name))
+    print_health(worst[:MOST_SOURCES])
+    if len(worst) > MOST_SOURCES:
+        output.say(f"… and {len(worst) - MOST_SOURCES} more: copytaster source list")
+    output.say("")
+
+
+def _print_processes(standing: Standing) -> None:
+    rows = (
+        (each.kind, each.name, each.progress_at, "stuck or gone" if _is_stuck(each, standing.now) else "working")
+        for each in standing.processes
+    )
+    output.table(("process", "name", "last progress", "state"), rows, empty="No process runs: copytaster up")
+
+
+def _is_stuck(process: Process, now: dt.datetime) -> bool:
+    return (now - process.progress_at).total_seconds() > STUCK_SECONDS
+
+
+def _counts(counts: Mapping[str, int | None]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in counts.items() if n is not None)

@@ -1,0 +1,140 @@
+"""The web page of an installation: status, health, metrics, unsubscribing and the callbacks of WebSub hubs.
+
+It owns routes and what every answer carries; what is shown, asked or done is decided in the modules that it calls.
+"""
+
+import os
+import pathlib
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from copytaster.config import Config
+from copytaster.errors import CopytasterError
+from desk import callbacks, health, overview
+from desk.serving import Web
+
+PAGES = pathlib.Path(__file__).parent / "pages"
+REFRESH_SECONDS = 15
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
+
+
+def make_app(web: Web) -> FastAPI:
+    """The application; it connects to nothing before it is asked."""
+    app = FastAPI(title="copytaster", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_health(app, web)
+    _add_metrics(app, web)
+    _add_status(app, web)
+    callbacks.add(app, web)
+    app.middleware("http")(_with_headers)
+    if hosts := allowed_hosts(web.config):
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
+    app.add_exception_handler(CopytasterError, lambda _request, error: _away(web, error))
+    return app
+
+
+def allowed_hosts(config: Config) -> list[str]:
+    """On loopback only our own names: else any web site could have a browser on this machine read the page (DNS rebinding)."""
+    if config.web.host not in LOOPBACK:
+        return []
+    public = urlsplit(config.web.public_url).hostname
+    return [*LOOPBACK, *([public] if public else [])]
+
+
+async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    answer = await call_next(request)
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)
+    return answer
+
+
+def _away(web: Web, error: Exception) -> Response:
+    return web.page("message.html", 503, title="Not now", text=str(error))
+
+
+def _add_health(app: FastAPI, web: Web) -> None:
+    @app.api_route("/health/live", methods=["GET", "HEAD"])
+    def live() -> Response:
+        return JSONResponse({"live": True}, headers={"cache-control": "no-store"})
+
+    @app.api_route("/health/ready", methods=["GET", "HEAD"])
+    def ready() -> Response:
+        wrong = health.readiness(web.store, web.depth, web.config.data_dir)
+        checks = {name: why or "ok" for name, why in wrong.items()}
+        well = not any(wrong.values())
+        return JSONResponse({"ready": well, "checks": checks}, 200 if well else 503, {"cache-control": "no-store"})
+
+
+def _add_metrics(app: FastAPI, web: Web) -> None:
+    @app.get("/metrics")
+    def metrics() -> Response:
+        moved = generate_latest(_moved_registry())
+        asked = generate_latest(web.exporter.registry())
+        return Response(moved + asked, headers={"cache-control": "no-store"}, media_type=CONTENT_TYPE_LATEST)
+
+
+def _moved_registry() -> CollectorRegistry:
+    """Counters and histograms: of all processes that share a folder for them, or of this one alone."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+def _add_status(app: FastAPI, web: Web) -> None:
+    @app.get("/")
+    def status() -> Response:
+        seen = overview.look(web.store)
+        depths = web.exporter.read().get("copytaster_queue_depth")
+        hints = {labels[0]: int(depth) for labels, depth in depths} if depths is not None else None
+        return web.page("status.html", seen=seen, hints=hints, refresh_seconds=REFRESH_SECONDS)
+
+    @app.get("/style.css")
+    def style() -> Response:
+        return Response((PAGES / "style.css").read_bytes(), media_type="text/css", headers={"cache-control": "max-age=300"})
+
+    @app.get("/robots.txt")
+    def robots() -> Response:
+        return PlainTextResponse("User-agent: *\nDisallow: /\n")
+
+
+def serve(config: Config) -> None:
+    """Runs until SIGTERM or Ctrl-C; what is being answered is answered first."""
+    import uvicorn
+
+    from workers.app import Hints
+    from workers.app import make_app as make_broker
+    from workers.bootstrap import open_store, server_secret
+
+    store = open_store(config)
+    web = Web(config, store, Hints(make_broker(config)).depth, server_secret(config))
+    settings = uvicorn.Config(
+        make_app(web),
+        host=config.web.host,
+        port=config.web.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        lifespan="off",
+    )
+    try:
+        uvicorn.Server(settings).run()
+    finally:
+        store.close()

@@ -1,0 +1,120 @@
+"""Notices sources that fell silent, and tells the people who count on them. It must not know how anything is fetched.
+
+A feed that answers 200 with no items, a login wall, a moved page: nothing fails, and nothing new comes any more.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from copytaster.news import SourceId
+from copytaster.store import Store, Tx, sources, watches
+from copytaster.store.db import Record
+from copytaster.watches import Channel
+from scrapers.revisit import silent_after
+from workers.packing import notify
+
+LEAST_SECONDS = 180.0  # three times the shortest interval: a source that found something since can't be silent
+PATIENCE_SECONDS = 300.0  # an endpoint that is overdue by more was not looked at: the crawler's fault, not the source's
+NAMED = 20  # sources in one notice
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How one endpoint of a source is read, and how often something new is usually in it."""
+
+    readings: int
+    interval_seconds: float
+    gaps: Sequence[float]
+    due_at: dt.datetime | None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A source with its newest find (or when it was added) and its endpoints."""
+
+    id: SourceId
+    name: str
+    fresh_at: dt.datetime
+    rhythms: Sequence[Rhythm]
+
+
+def silent(source: Still, now: dt.datetime) -> str | None:
+    """Why the source counts as silent, in a sentence; None where it does not.
+
+    It does when nothing new came for three of its median intervals, by its quickest endpoint, though it was looked for.
+    """
+    watched = [each for each in source.rhythms if each.readings and _looked_at(each, now)]
+    if not watched:
+        return None
+    usual = min(silent_after(each.gaps, each.interval_seconds) for each in watched)
+    still = (now - source.fresh_at).total_seconds()
+    if still <= usual:
+        return None
+    errors = [each.last_error for each in source.rhythms if each.last_error]
+    return errors[0] if errors else f"Nothing new for {_span(still)}; usually something comes every {_span(usual / 3)}."
+
+
+def _looked_at(rhythm: Rhythm, now: dt.datetime) -> bool:
+    return rhythm.due_at is not None and now - rhythm.due_at <= dt.timedelta(seconds=PATIENCE_SECONDS)
+
+
+def _span(seconds: float) -> str:
+    for name, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {name}s"
+    return f"{seconds:.0f} seconds"
+
+
+def report(store: Store) -> list[str]:
+    """The chore: notes every source that fell silent since the last look, tells the owners; returns the sources' names."""
+    found = _look(store)
+    if not found:
+        return []
+    with store.write() as tx:
+        noted = {s: why for s, why in found.items() if sources.note_silent(tx, s.id, why, fresh_at=s.fresh_at)}
+        told = [(source.name, why) for source, why in noted.items()]
+        for channel in _listeners(tx) if told else ():
+            notify(tx, channel, *_words(told))
+    return [name for name, _ in told]
+
+
+def _look(store: Store) -> Mapping[Still, str]:
+    """In pages, each in a transaction of its own: a million sources are not held in memory."""
+    found: dict[Still, str] = {}
+    after = ""
+    while True:
+        with store.read() as tx:
+            rows = sources.rhythms(tx, still_since=tx.now - dt.timedelta(seconds=LEAST_SECONDS), after=after)
+            now = tx.now
+        if not rows:
+            return found
+        after = rows[-1].source_id
+        found |= {source: why for source in _stills(rows) if (why := silent(source, now))}
+
+
+def _stills(rows: Iterable[Record]) -> Iterable[Still]:
+    for source_id, mine in groupby(rows, key=lambda row: SourceId(row.source_id)):
+        found = list(mine)
+        rhythms = tuple(Rhythm(row.readings, row.interval_seconds, tuple(row.gaps), row.due_at, row.last_error) for row in found)
+        yield Still(source_id, found[0].name, found[0].fresh_at, rhythms)
+
+
+def _listeners(tx: Tx) -> list[Channel]:
+    """The first channel of each owner that works."""
+    first: dict[str, Channel] = {}
+    for channel in watches.active_channels(tx):
+        first.setdefault(channel.owner_id, channel)
+    return list(first.values())
+
+
+def _words(told: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Title and text of one notice, however many sources fell silent at once."""
+    title = f"{told[0][0]} is silent" if len(told) == 1 else f"{len(told)} sources are silent"
+    lines = [f"{name}: {why}" for name, why in told[:NAMED]]
+    more = [f"… and {len(told) - NAMED} more."] if len(told) > NAMED else []
+    return title, "\n".join(
+        [*lines, *more, "`copytaster status` shows all of them; this ends by itself when something new comes."]
+    )
