@@ -5,6 +5,8 @@ It must not know what is logged; the libraries' own loggers pass through the sam
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 NOISY = ("scrapy", "twisted", "asyncio", "http", "trafilatura", "htmldate", "celery", "kombu", "apprise", "uvicorn", "alembic")
 
@@ -15,7 +17,9 @@ def set_up(log_format: str, level: str) -> None:
 
     shared = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name]
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-    last = structlog.processors.JSONRenderer() if log_format == "json" else _plain_line
+    last: structlog.typing.Processor = _plain_line
+    if log_format == "json":
+        last = structlog.processors.JSONRenderer()
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*shared, stamp, structlog.processors.format_exc_info],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
@@ -32,7 +36,7 @@ def _worth_saying(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING or not record.name.startswith(NOISY)
 
 
-def _plain_line(_logger: object, _method: str, event: "dict[str, object]") -> str:
+def _plain_line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
     """``12:00:01 warning copytaster.crawl: what happened``; a traceback follows on its own lines."""
     at, level, name = event.get("timestamp", ""), event.get("level", ""), event.get("logger", "")
     line = f"{str(at)[11:19]} {level} {name}: {event.get('event', '')}"

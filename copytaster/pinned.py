@@ -5,6 +5,7 @@ It owns sockets and TLS of outgoing requests; it must not know their content. Im
 
 import ssl
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -74,9 +75,10 @@ class PinnedBackend(httpcore.NetworkBackend):
 
 def transport(guard: Guard, remaining: Remaining, *, connections: int, tls: ssl.SSLContext | None) -> httpx.BaseTransport:
     """An httpx transport over a pool of pinned connections."""
-    made = httpx.HTTPTransport(trust_env=False)
+    context = tls or _authorities()
+    made = httpx.HTTPTransport(verify=context, trust_env=False)
     made._pool = httpcore.ConnectionPool(  # noqa: SLF001 - httpx 0.28 offers no way to give it a backend
-        ssl_context=tls or _authorities(),
+        ssl_context=context,
         max_connections=connections,
         max_keepalive_connections=connections,
         keepalive_expiry=15.0,
@@ -85,6 +87,7 @@ def transport(guard: Guard, remaining: Remaining, *, connections: int, tls: ssl.
     return made
 
 
+@cache
 def _authorities() -> ssl.SSLContext:
     """The system's certificate authorities, an operator's own among them, and the bundled ones where it has none."""
     import certifi

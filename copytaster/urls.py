@@ -11,7 +11,7 @@ import ada_url
 
 from copytaster.errors import Rejected
 
-MAX_LENGTH = 4096  # longer addresses are traps: no article of the corpora's 50,000 links is over 2,000
+MAX_LENGTH = 4096  # longer addresses are traps: of 121,458 links in 745 recorded pages the longest has 2,006
 
 # Names seen in at least two publishers' links in 745 recorded pages, and the click ids of the large networks.
 # Left alone because they also carry meaning: id, s, t, page, source, from, cid, mod (``forum.php?mod=viewthread``).

@@ -89,3 +89,7 @@ def _run(given: Sequence[str]) -> None:
     from desk.commands.root import root
 
     root().main(args=list(given), prog_name="copytaster")
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from copytaster.errors import CopytasterError
 from copytaster.metrics import GAUGES
 from copytaster.store import Store, Tx, articles, deliveries, processes, sources, watches
+from copytaster.store.db import Record
 from workers.app import STAGES
 from workers.reconciler import due_rows
 
@@ -30,7 +32,7 @@ Sample = tuple[tuple[str, ...], float]  # label values, value
 Gauges = Mapping[str, Sequence[Sample]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # a registry keeps collectors by identity
 class Exporter(Collector):
     """A collector for a registry of its own; where the store is away it tells what it can."""
 
@@ -117,10 +119,16 @@ def _of_sources(tx: Tx) -> Gauges:
     counts = dict.fromkeys(("active", "silent", "paused"), 0) | sources.counts(tx)
     gauges: dict[str, Sequence[Sample]] = {"copytaster_sources": [((state,), n) for state, n in sorted(counts.items())]}
     if sum(counts.values()) < MOST_LABELLED:
-        fresh = [each for each in sources.freshness(tx) if each.state == "active"]
-        gauges["copytaster_source_age_seconds"] = [((each.name,), _seconds(tx.now, each.fresh_at)) for each in fresh]
-        gauges["copytaster_source_silent"] = [((each.name,), float(each.silent_at is not None)) for each in fresh]
+        fresh = _by_label([each for each in sources.freshness(tx) if each.state == "active"])
+        gauges["copytaster_source_age_seconds"] = [((name,), _seconds(tx.now, each.fresh_at)) for name, each in fresh.items()]
+        gauges["copytaster_source_silent"] = [((name,), float(each.silent_at is not None)) for name, each in fresh.items()]
     return gauges
+
+
+def _by_label(rows: Sequence[Record]) -> Mapping[str, Record]:
+    """By name; those that share one are told apart by id, for two samples of one label break a whole scrape."""
+    shared = Counter(each.name for each in rows)
+    return {each.name if shared[each.name] == 1 else f"{each.name} ({each.id})": each for each in rows}
 
 
 def _seconds(now: dt.datetime, then: dt.datetime) -> float:

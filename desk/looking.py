@@ -16,6 +16,7 @@ from search.passages import Passage
 from search.query import Query
 
 PAGE = 200
+COUNTED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,17 @@ class Look:
         with here.store.read() as tx:
             lagging = articles.unindexed(tx)
             begin = tx.now - since if since else None
-        found: list[Result] = []
-        page = here.engine.search(query, since=begin, size=min(limit, PAGE), vetoes=vetoes)
-        found += page.hits
-        total = page.total
-        while page.cursor and len(found) < limit:
-            size = min(limit - len(found), PAGE)
+        # What the engine can't decide by itself it counts too high, so we count what it really gives.
+        by_hand = bool(vetoes) or any(term.slop for term in query.terms)
+        most = max(limit, COUNTED) if by_hand else limit
+        page = here.engine.search(query, since=begin, size=min(most, PAGE), vetoes=vetoes)
+        found, total = list(page.hits), page.total
+        while page.cursor and len(found) < most:
+            size = min(most - len(found), PAGE)
             page = here.engine.search(query, since=begin, size=size, cursor=page.cursor, vetoes=vetoes)
             found += page.hits
-        return cls(found, max(total, len(found)), lagging)
+        counted = len(found) if by_hand and not page.cursor else max(total, len(found))
+        return cls(found[:limit], counted, lagging)
 
     def summary(self) -> str:
         if not self.total:

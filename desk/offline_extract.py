@@ -56,6 +56,8 @@ def _content(path: str) -> bytes:
 
 
 def _sentence(error: Exception) -> str:
+    if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
+        return "The packed file is broken or cut off."
     if isinstance(error, OSError) and error.strerror:
         return f"The file could not be read: {error.strerror}."
     return str(error) or f"The file could not be read ({type(error).__name__})."

@@ -1,11 +1,13 @@
 """Configuration, store and engine for one command, closed again when it ends. It decides nothing."""
 
+import os
+import pathlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-from copytaster.config import Config, load
+from copytaster.config import FILE, Config, load
 from copytaster.errors import Rejected
 from copytaster.guard import Guard
 from copytaster.store import Store
@@ -23,6 +25,11 @@ def config() -> Config:
         ) from error
     except ValueError as error:
         raise Rejected("bad_config", f"The configuration can't be read: {str(error).splitlines()[0]}.") from error
+
+
+def config_path() -> pathlib.Path:
+    """The file that ``config`` reads, and that ``init`` writes."""
+    return pathlib.Path(os.environ.get("COPYTASTER_CONFIG") or FILE)
 
 
 @dataclass

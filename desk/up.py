@@ -156,9 +156,12 @@ def children_of(config: Config, workers: int = 0) -> dict[str, Child]:
 
 
 def preload() -> None:
-    """Loads what all children need, so that forks share it; nothing is made, opened or started."""
+    """Loads what all children need, so that forks share it; no connection is opened and no thread started."""
     for name in SHARED:
         importlib.import_module(name)
+    from workers.bootstrap import warm_up
+
+    warm_up()
     gc.collect()
     gc.freeze()  # a collection in a child would touch, and so copy, every page
 

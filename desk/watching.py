@@ -5,6 +5,7 @@ It owns what makes a watch acceptable before it is saved, and its form in files;
 
 import datetime as dt
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from search.query import Query, parse
 PREVIEW = dt.timedelta(days=7)
 EXAMPLES = 3
 LONGEST_NAME = 500
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _FIELDS = ("query", "name", "level", "aliases", "vetoes", "digest")
 
 
@@ -98,8 +100,8 @@ def _save(tx: Tx, wanted: Wanted, read: Query, watch_id: WatchId | None) -> Adde
 
 
 def _stored(text: str) -> str:
-    """As it can be stored anywhere: PostgreSQL takes no NUL, and no store takes bytes that are no UTF-8."""
-    return text.replace("\0", "�").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """As any store takes it: PostgreSQL takes no NUL, and none takes half a character or bytes that are no UTF-8."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def find(tx: Tx, name: str) -> Watch:

@@ -46,6 +46,8 @@ class Archive:
         request = writer.create_warc_record(url, "request", http_headers=request_head)
         response = writer.create_warc_record(url, "response", payload=io.BytesIO(body), http_headers=response_head)
         writer.write_request_response_pair(request, response)
+        for record in (request, response):
+            record.raw_stream.close()  # warcio leaves the temporary file of the payload's digest open
         self._file.flush()
         if self._file.tell() >= self._rotate_bytes:
             self.close()
@@ -67,7 +69,9 @@ class Archive:
             self._number += 1
             self._writer = WARCWriter(self._file, gzip=True)
             about = {"software": "copytaster", "format": "WARC File Format 1.0"}
-            self._writer.write_record(self._writer.create_warcinfo_record(name, about))
+            record = self._writer.create_warcinfo_record(name, about)
+            self._writer.write_record(record)
+            record.raw_stream.close()
         return self._writer
 
 

@@ -24,6 +24,7 @@ class Gate:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -36,6 +37,10 @@ class Gate:
     async def close(self) -> None:
         if self._server:
             self._server.close()
+        for task in list(self._open):
+            task.cancel()
+        if self._open:
+            await asyncio.wait(self._open, timeout=1)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -45,6 +50,9 @@ class Gate:
         await self.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if task := asyncio.current_task():
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
         try:
             await self._pass_on(reader, writer)
         except Rejected:
@@ -53,8 +61,7 @@ class Gate:
             with contextlib.suppress(OSError):
                 writer.write(_FAILED)
         finally:
-            with contextlib.suppress(OSError):
-                writer.close()
+            await _close(writer)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -69,9 +76,12 @@ class Gate:
             first = f"{method} {path} {version}\r\n".encode("latin-1") + _one_shot(head.split(b"\r\n", 1)[1])
             writer_ready = b""
         there, back = await self._connect(place.hostname or "", place.port or 80)
-        writer.write(writer_ready)
-        back.write(first)
-        await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        try:
+            writer.write(writer_ready)
+            back.write(first)
+            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        finally:
+            await _close(back)
 
     async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         addresses = await asyncio.to_thread(self._guard.addresses, host, port)
@@ -88,6 +98,12 @@ def _one_shot(headers: bytes) -> bytes:
     """The request's headers for the origin, one request a connection, so that each is looked at."""
     kept = [line for line in headers.split(b"\r\n") if not line.lower().startswith((b"proxy-", b"connection:"))]
     return b"Connection: close\r\n" + b"\r\n".join(kept)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

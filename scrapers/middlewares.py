@@ -149,7 +149,15 @@ class RedirectMiddleware:
         return Request(target, meta=kept | {"hops": hops}, dont_filter=True)
 
 
-KEPT_ON_REDIRECT = ("source", "validators", "robots_file", "playwright", "playwright_page_methods", "playwright_context")
+KEPT_ON_REDIRECT = (
+    "source",
+    "validators",
+    "archive",
+    "robots_file",
+    "playwright",
+    "playwright_page_methods",
+    "playwright_context",
+)
 
 
 class UnpackMiddleware:

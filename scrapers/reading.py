@@ -111,7 +111,7 @@ class EndpointReader:
             if len(found) >= MAX_URLS:
                 return
             try:
-                response = await self._fetch(child.url, job.source)
+                response = await self._fetch(child.url, job.source, validators={})
                 if response.status == 200:
                     await self._follow(job, response.body, response.url, found, depth=depth + 1)
             except Exception as error:  # noqa: BLE001  one broken child must not hide the others

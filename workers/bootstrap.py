@@ -4,14 +4,13 @@ import os
 import secrets
 from collections.abc import Callable
 
-from search.engine import SearchEngine
-
 from copytaster.config import Config
 from copytaster.crashpoints import arm
 from copytaster.errors import Rejected
 from copytaster.guard import Guard
 from copytaster.store import Store, articles
 from copytaster.store.processes import Progress
+from search.engine import SearchEngine
 from workers.app import Hints, make_app
 from workers.notifiers import Notifiers, Outbox
 from workers.reconciler import Reconciler
@@ -71,6 +70,17 @@ def server_secret(config: Config) -> str:
     finally:
         fresh.unlink()
     return path.read_text("ascii").strip()
+
+
+def warm_up() -> None:
+    """Does once what is slow the first time (language model, certificate authorities), before forks or tasks need it."""
+    from copytaster import outbound
+    from workers.extraction.read import extract
+    from workers.notifiers import mail, webhook  # noqa: F401  loads their libraries
+
+    paragraph = "<p>The ferry that has crossed here since 1911 made its last journey on the evening of 3 May 2024.</p>"
+    extract(f"<html lang=en><title>The last ferry</title><article>{paragraph * 5}</article></html>".encode(), None)
+    outbound.client(Guard()).close()
 
 
 def make_services(config: Config, kind: str, hint: Callable[[str], None] | None = None) -> Services:

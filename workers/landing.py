@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scrapers.revisit import reread_due
-
 from copytaster.errors import Rejected
 from copytaster.news import ArticleId, Extracted, Page, StoryId
 from copytaster.store import Tx, articles, deliveries, links, pages, refusals, watches
@@ -17,6 +15,7 @@ from copytaster.store import stories as story_rows
 from copytaster.store.db import Record
 from copytaster.urls import normalize, url_id
 from copytaster.watches import Match
+from scrapers.revisit import reread_due
 from search.document import Document, author_line, source_line
 from workers import stories
 from workers.planner import needs_alert, plan_delivery
@@ -89,7 +88,8 @@ def land(tx: Tx, lease: pages.PageLease, reading: Reading, services: Services) -
     landed, article_id, first_read_at = _Landing(tx, reading, link, epoch, services).land()
     due_at = reread_due(first_read_at, link.reads + 1)
     links.read(tx, link.id, article_id, reread_at=due_at)
-    refusals.clear(tx, "ingest", link.id)
+    if link.reads or lease.attempts > 1:  # only then can there be one, and asking costs as much as any write
+        refusals.clear(tx, "ingest", link.id)
     return landed
 
 
@@ -116,7 +116,8 @@ class _Landing:
         reading, canonical = self.reading, self.reading.canonical
         if canonical is None or canonical == reading.url:
             return reading.article_id
-        other = articles.get(self.tx, url_id(canonical))
+        named = ArticleId(url_id(canonical))
+        other = articles.get(self.tx, named) if articles.row(self.tx, named) else None
         theirs = stories.signature(other.text) if other else None
         if other and stories.canonical_alias(reading.url, canonical, reading.signature, theirs):
             return other.id
@@ -178,12 +179,14 @@ class _Landing:
         """The deliveries that these matches make, asked before the matches themselves are rows."""
         tx, link, ids = self.tx, self.link, [match.watch_id for match in matches]
         before, told = deliveries.matched_before(tx, story_id, ids), deliveries.alerted(tx, story_id, ids)
-        backfill, made = link.priority >= links.BACKFILL, 0
+        backfill, owed = link.priority >= links.BACKFILL, []
         for match in matches:
             if not needs_alert(edited=edited, matched_before=match.watch_id in before, alerted=match.watch_id in told):
                 continue
             watch = self.services.watchlist.watch(match.watch_id)
-            intent = plan_delivery(watch, now=tx.now, late=link.late, baseline=link.baseline, backfill=backfill)
+            # What is edited after the baseline is news, however old the article.
+            late, baseline = link.late and not edited, link.baseline and not edited
+            intent = plan_delivery(watch, now=tx.now, late=late, baseline=baseline, backfill=backfill)
             if intent:
-                made += deliveries.put(tx, match, watch.channel_ids, kind=intent.kind, due_at=intent.due_at)
-        return made
+                owed.append(deliveries.Owed(match, watch.channel_ids, intent.kind, intent.due_at))
+        return deliveries.put(tx, owed)

@@ -7,11 +7,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from search.passages import passage
-
 from copytaster.news import Article, ArticleId, StoryId
 from copytaster.store import Tx, articles, deliveries, messages, watches
 from copytaster.watches import Channel, Delivery, DeliveryId, Hit, MessageId, Watch, WatchId
+from search.passages import passage
 from workers.notifiers import payload, unsubscribe
 from workers.planner import Group, fallback_channel, plan_messages, watches_of
 from workers.services import Services

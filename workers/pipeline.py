@@ -12,15 +12,14 @@ import datetime as dt
 import random
 import secrets
 
-from search.engine import Outcome
-from search.mapping import IndexDocument
-
 from copytaster import metrics
 from copytaster.crashpoints import crashpoint
 from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.news import Article
 from copytaster.store import Tx, articles, deliveries, links, messages, pages, refusals, watches
 from copytaster.watches import MessageId
+from search.engine import Outcome
+from search.mapping import IndexDocument
 from workers import landing, packing
 from workers.extraction.boxed import extract_boxed
 from workers.notifiers import Gone

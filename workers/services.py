@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from search.engine import SearchEngine
-
 from copytaster.config import Config
 from copytaster.store import Store
 from copytaster.store.processes import Progress
+from search.engine import SearchEngine
 from workers.notifiers import Notifiers
 from workers.watchlist import Watchlist
 

@@ -18,7 +18,7 @@ from copytaster.errors import CopytasterError
 from copytaster.store import processes
 from workers import pipeline
 from workers.app import STAGES, make_app
-from workers.bootstrap import make_services, open_store
+from workers.bootstrap import make_services, open_store, warm_up
 from workers.reconciler import due_rows
 from workers.services import Services
 
@@ -60,7 +60,13 @@ def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int)
     # Celery warns root of pickled tasks, which would run anything; ours are JSON, and containers run as they like.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app = make_app(config)
-    register(app, _per_process(config))
+    services = _per_process(config)
+    register(app, services)
+    warm_up()
+    if pool == "prefork":
+        signals.worker_process_init.connect(lambda **_: services(), weak=False)
+    else:
+        services()
     signals.worker_process_shutdown.connect(_leave_metrics, weak=False)
     threading.Thread(target=_watchdog, args=(config,), daemon=True).start()
     worker = app.Worker(
@@ -80,7 +86,7 @@ def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int)
 
 
 def _per_process(config: Config) -> Callable[[], Services]:
-    """Services made at the first task of each process: connections must not cross a fork."""
+    """Services of the process that asks: connections must not cross a fork."""
     made: dict[int, Services] = {}
     lock = threading.Lock()
 

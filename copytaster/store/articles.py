@@ -5,11 +5,30 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import case, func, null, select, update
+from sqlalchemy import bindparam, case, func, insert, literal, null, select, update
 
 from copytaster.news import Article, ArticleId, Extracted, Printed, SourceId, StoryId
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import articles, revisions, sources, texts
+from copytaster.store.types import Instant
+
+_INSERT = insert(articles)
+_BARE = select(articles).where(articles.c.id == bindparam("article"))
+_ROW = {"sqlite": _BARE, "postgresql": _BARE.with_for_update()}
+
+_NEWEST_TEXT = (texts.c.month == articles.c.text_month) & (texts.c.article_id == articles.c.id)
+_NEWEST_TEXT &= texts.c.revision == articles.c.revision
+_WHOLE = select(articles, sources.c.name.label("source_name"), texts.c.body).select_from(
+    articles.join(sources, sources.c.id == articles.c.source_id).outerjoin(texts, _NEWEST_TEXT)
+)
+_MANY = _WHOLE.where(articles.c.id.in_(bindparam("ids", expanding=True)))
+_COPIES = (
+    select(articles.c.id, articles.c.url, articles.c.title, sources.c.name.label("source_name"))
+    .join(sources, sources.c.id == articles.c.source_id)
+    .where(articles.c.story_id == bindparam("story"))
+    .order_by(articles.c.first_seen_at, articles.c.id)
+    .limit(50)
+)
 
 
 def month_of(moment: dt.datetime) -> int:
@@ -49,7 +68,7 @@ def put(
         "index_due_at": tx.now,
         **_columns(extracted),
     }
-    tx.conn.execute(tx.insert(articles).values(values))
+    tx.conn.execute(_INSERT, values)
     _put_text(tx, article_id, 1, extracted)
 
 
@@ -97,19 +116,9 @@ def _printed(name: str, moment: Printed | None) -> dict[str, Any]:
 def _put_text(tx: Tx, article_id: ArticleId, number: int, extracted: Extracted) -> None:
     month = month_of(tx.now)
     revision = {"article_id": article_id, "number": number, "text_month": month, "read_at": tx.now}
-    tx.conn.execute(
-        tx.insert(revisions).values(**revision, title=extracted.title, extractor=extracted.extractor).on_conflict_do_nothing()
-    )
+    tx.insert_new(revisions, {**revision, "title": extracted.title, "extractor": extracted.extractor})
     body = zlib.compress(extracted.text.encode("utf-8", "replace"), 6)
-    text = {"month": month, "article_id": article_id, "revision": number, "body": body}
-    tx.conn.execute(tx.insert(texts).values(text).on_conflict_do_nothing())
-
-
-def _select() -> Any:
-    newest = (texts.c.month == articles.c.text_month) & (texts.c.article_id == articles.c.id)
-    newest &= texts.c.revision == articles.c.revision
-    join = articles.join(sources, sources.c.id == articles.c.source_id).outerjoin(texts, newest)
-    return select(articles, sources.c.name.label("source_name"), texts.c.body).select_from(join)
+    tx.insert_new(texts, {"month": month, "article_id": article_id, "revision": number, "body": body})
 
 
 def _article(row: Record) -> Article:
@@ -137,29 +146,25 @@ def get(tx: Tx, article_id: str) -> Article | None:
 
 
 def many(tx: Tx, ids: Sequence[str]) -> dict[ArticleId, Article]:
-    rows = tx.conn.execute(_select().where(articles.c.id.in_(ids)))
+    rows = tx.conn.execute(_MANY, {"ids": list(ids)})
     return {row.id: _article(row) for row in rows}
 
 
 def row(tx: Tx, article_id: str) -> Record | None:
     """The bare row, flags and versions included, locked against other writers where the dialect can."""
-    query = select(articles).where(articles.c.id == article_id)
-    return tx.conn.execute(query.with_for_update() if tx.dialect == "postgresql" else query).first()
+    return tx.conn.execute(_ROW[tx.dialect], {"article": article_id}).first()
 
 
 def of_story(tx: Tx, story_id: StoryId) -> list[Record]:
     """Every copy: rows of id, url, title and source_name, first seen first."""
-    join = articles.join(sources, sources.c.id == articles.c.source_id)
-    columns = (articles.c.id, articles.c.url, articles.c.title, sources.c.name.label("source_name"))
-    query = select(*columns).select_from(join).where(articles.c.story_id == story_id)
-    return list(tx.conn.execute(query.order_by(articles.c.first_seen_at, articles.c.id).limit(50)))
+    return list(tx.conn.execute(_COPIES, {"story": story_id}))
 
 
 def newest(
     tx: Tx, *, since: dt.datetime | None = None, before: tuple[dt.datetime, str] | None = None, limit: int
 ) -> list[Article]:
     """Newest first, a page at a time: ``before`` is (first_seen_at, id) of the last one of the page before."""
-    query = _select().order_by(articles.c.first_seen_at.desc(), articles.c.id.desc()).limit(limit)
+    query = _WHOLE.order_by(articles.c.first_seen_at.desc(), articles.c.id.desc()).limit(limit)
     if since:
         query = query.where(articles.c.first_seen_at >= since)
     if before:
@@ -190,7 +195,7 @@ def indexed(tx: Tx, token: str, done: Sequence[tuple[ArticleId, int]]) -> None:
     """The index has these versions; what changed meanwhile stays due."""
     for article_id, version in done:
         mine = (articles.c.id == article_id) & (articles.c.index_token == token)
-        due_at = case((articles.c.document_version == version, null()), else_=tx.now)
+        due_at = case((articles.c.document_version == version, null()), else_=literal(tx.now, Instant))
         values = {"indexed_version": version, "index_token": None, "index_attempts": 0, "index_due_at": due_at}
         tx.conn.execute(update(articles).where(mine).values(**values))
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, Row, Table, create_engine, event, text
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from copytaster.errors import Permanent, Rejected, Transient
 
+Rows = dict[str, Any] | list[dict[str, Any]]
 Record = Row[*tuple[Any, ...]]  # any row, its columns by name
 Clock = Callable[[], dt.datetime]
 BUSY_SECONDS = 20
@@ -29,10 +31,25 @@ class Tx:
     dialect: Literal["sqlite", "postgresql"]
 
     def insert(self, table: Table) -> sqlite.Insert:
-        """An INSERT that knows ON CONFLICT, which SQLAlchemy has in each dialect apart but with one shape."""
-        if self.dialect == "postgresql":
-            return postgresql.insert(table)  # type: ignore[return-value]
-        return sqlite.insert(table)
+        """An INSERT that knows ON CONFLICT."""
+        return insert_into(table, self.dialect)
+
+    def insert_new(self, table: Table, rows: Rows) -> int:
+        """Inserts the rows that are not there yet; returns how many those were."""
+        return self.conn.execute(_insert_new(table, self.dialect), rows).rowcount
+
+
+def insert_into(table: Table, dialect: str) -> sqlite.Insert:
+    """An INSERT that knows ON CONFLICT, which SQLAlchemy has in each dialect apart but with one shape."""
+    if dialect == "postgresql":
+        return postgresql.insert(table)  # type: ignore[return-value]
+    return sqlite.insert(table)
+
+
+# Building a statement takes SQLAlchemy 0.25 ms, running a built one 0.06: those of the hot path are built once.
+@cache
+def _insert_new(table: Table, dialect: str) -> sqlite.Insert:
+    return insert_into(table, dialect).on_conflict_do_nothing()
 
 
 class Store:
@@ -107,6 +124,7 @@ def _engine(url: str, pool_size: int) -> Engine:
             pool_size=pool_size,
             max_overflow=10,
             pool_pre_ping=True,
+            execution_options={"preserve_rowcount": True},  # else an INSERT says -1 here, though SQLite tells how many
             connect_args=options,
         )
     raise Rejected("bad_config", f"store.url must begin with sqlite: or postgresql:, not {parsed.get_backend_name()!r}.")

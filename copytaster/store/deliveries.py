@@ -1,20 +1,42 @@
 """Matches and the deliveries they made, as rows. Unique by watch, story and channel, whatever happens; it plans nothing."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import BindParameter, Select, bindparam, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from copytaster.news import ArticleId, StoryId
 from copytaster.store.articles import month_of
 from copytaster.store.db import Tx
 from copytaster.store.schema import articles, channels, deliveries, matches, watches
+from copytaster.store.types import Instant
 from copytaster.watches import ChannelId, Delivery, DeliveryId, Hit, Match, MessageId, WatchId
 
 FIELDS = [deliveries.c[name] for name in Delivery.__dataclass_fields__]
+
+
+IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+_ACTIVE = select(channels.c.id).where(channels.c.id.in_(IDS), channels.c.state == "active")
+_MATCHED, _ALERTED = (
+    select(table.c.watch_id).where(table.c.story_id == bindparam("story"), table.c.watch_id.in_(IDS)).distinct()
+    for table in (matches, deliveries)
+)
+
+_OWED = (deliveries.c.state == "pending") & (deliveries.c.due_at <= bindparam("now", type_=Instant))
+_OLDEST = select(*FIELDS).where(_OWED).order_by(deliveries.c.due_at, deliveries.c.id).limit(bindparam("most"))
+_DUE = {"sqlite": _OLDEST, "postgresql": _OLDEST.with_for_update(skip_locked=True)}
+_PACK = update(deliveries).where(deliveries.c.id.in_(IDS)).values(state="sending", message_id=bindparam("message"))
+_OF_MESSAGE = deliveries.c.message_id == bindparam("message")
+_SETTLE = update(deliveries).where(_OF_MESSAGE).values(state=bindparam("new_state"), sent_at=bindparam("sent"))
+_FOUND_AT = select(articles.c.found_at).join(deliveries, articles.c.id == deliveries.c.article_id).where(_OF_MESSAGE)
+_HITS = select(matches.c.watch_id, matches.c.article_id, matches.c.revision, matches.c.hits).where(
+    matches.c.article_id.in_(IDS), matches.c.watch_id.in_(bindparam("watch_ids", expanding=True))
+)
+_WATCHES = select(matches.c.article_id, matches.c.watch_id).where(matches.c.article_id.in_(IDS)).distinct()
+_WATCHES = _WATCHES.order_by(matches.c.watch_id)
 
 
 def put_matches(tx: Tx, found: Sequence[Match], epoch: int) -> None:
@@ -32,65 +54,66 @@ def put_matches(tx: Tx, found: Sequence[Match], epoch: int) -> None:
         for match in found
     ]
     if rows:
-        tx.conn.execute(tx.insert(matches).values(rows).on_conflict_do_nothing())
+        tx.insert_new(matches, rows)
 
 
 def matched_before(tx: Tx, story_id: StoryId, watch_ids: Sequence[WatchId]) -> set[WatchId]:
     """Those of the watches that some revision of the story matched already."""
-    return _of_story(tx, matches, story_id, watch_ids)
+    return set(tx.conn.execute(_MATCHED, {"story": story_id, "ids": list(watch_ids)}).scalars())
 
 
 def alerted(tx: Tx, story_id: StoryId, watch_ids: Sequence[WatchId]) -> set[WatchId]:
     """Those of the watches that have a delivery for this story, to whatever channel."""
-    return _of_story(tx, deliveries, story_id, watch_ids)
+    return set(tx.conn.execute(_ALERTED, {"story": story_id, "ids": list(watch_ids)}).scalars())
 
 
-def _of_story(tx: Tx, table: Any, story_id: StoryId, watch_ids: Sequence[WatchId]) -> set[WatchId]:
-    query = select(table.c.watch_id).where(table.c.story_id == story_id, table.c.watch_id.in_(watch_ids)).distinct()
-    return set(tx.conn.execute(query).scalars())
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What a match makes: a delivery to each of these channels that is active."""
+
+    match: Match
+    channel_ids: Sequence[ChannelId]
+    kind: str
+    due_at: dt.datetime
 
 
-def put(tx: Tx, match: Match, channel_ids: Iterable[ChannelId], *, kind: str, due_at: dt.datetime) -> int:
-    """One delivery for each active channel; returns how many are new."""
-    live = select(channels.c.id).where(channels.c.id.in_(list(channel_ids)), channels.c.state == "active")
-    rows = [
-        {
-            "watch_id": match.watch_id,
-            "story_id": match.story_id,
-            "channel_id": channel_id,
-            "article_id": match.article_id,
-            "revision": match.revision,
-            "state": "pending",
-            "kind": kind,
-            "due_at": due_at,
-            "created_at": tx.now,
-        }
-        for channel_id in tx.conn.execute(live).scalars()
-    ]
-    if not rows:
+def put(tx: Tx, owed: Sequence[Owed]) -> int:
+    """Inserts what is owed, each (watch, story, channel) once for ever; returns how many are new."""
+    wanted = {channel_id for each in owed for channel_id in each.channel_ids}
+    if not wanted:
         return 0
-    return tx.conn.execute(tx.insert(deliveries).values(rows).on_conflict_do_nothing()).rowcount
+    live = set(tx.conn.execute(_ACTIVE, {"ids": sorted(wanted)}).scalars())
+    rows = [_row(tx, each, channel_id) for each in owed for channel_id in each.channel_ids if channel_id in live]
+    return tx.insert_new(deliveries, rows) if rows else 0
+
+
+def _row(tx: Tx, owed: Owed, channel_id: ChannelId) -> dict[str, Any]:
+    return {
+        "watch_id": owed.match.watch_id,
+        "story_id": owed.match.story_id,
+        "channel_id": channel_id,
+        "article_id": owed.match.article_id,
+        "revision": owed.match.revision,
+        "state": "pending",
+        "kind": owed.kind,
+        "due_at": owed.due_at,
+        "created_at": tx.now,
+    }
 
 
 def claim_due(tx: Tx, *, limit: int) -> list[Delivery]:
     """Pending deliveries that are due, oldest first; locked until this transaction gives them to messages."""
-    due = (deliveries.c.state == "pending") & (deliveries.c.due_at <= tx.now)
-    query = select(*FIELDS).where(due).order_by(deliveries.c.due_at, deliveries.c.id).limit(limit)
-    if tx.dialect == "postgresql":
-        query = query.with_for_update(skip_locked=True)
-    return _rows(tx, query)
+    return [Delivery(**row._mapping) for row in tx.conn.execute(_DUE[tx.dialect], {"now": tx.now, "most": limit})]
 
 
 def pack(tx: Tx, ids: Sequence[DeliveryId], message_id: MessageId) -> None:
     """These travel in that message."""
-    values = {"state": "sending", "message_id": message_id}
-    tx.conn.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(**values))
+    tx.conn.execute(_PACK, {"ids": list(ids), "message": message_id})
 
 
 def settle(tx: Tx, message_id: MessageId, state: str) -> None:
     """What became of the message became of its deliveries."""
-    values = {"state": state, "sent_at": tx.now if state == "sent" else None}
-    tx.conn.execute(update(deliveries).where(deliveries.c.message_id == message_id).values(**values))
+    tx.conn.execute(_SETTLE, {"message": message_id, "new_state": state, "sent": tx.now if state == "sent" else None})
 
 
 def cancel_these(tx: Tx, ids: Sequence[DeliveryId]) -> None:
@@ -121,9 +144,7 @@ def of_message(tx: Tx, message_id: MessageId) -> list[Delivery]:
 
 def found_at(tx: Tx, message_id: MessageId) -> list[dt.datetime]:
     """When the links behind a message's deliveries were found."""
-    join = deliveries.join(articles, articles.c.id == deliveries.c.article_id)
-    query = select(articles.c.found_at).select_from(join).where(deliveries.c.message_id == message_id)
-    return list(tx.conn.execute(query).scalars())
+    return list(tx.conn.execute(_FOUND_AT, {"message": message_id}).scalars())
 
 
 def get(tx: Tx, delivery_id: int) -> Delivery | None:
@@ -143,20 +164,18 @@ def every(tx: Tx, *, state: str | None = None, limit: int = 50) -> list[Mapping[
 
 def hits_of(tx: Tx, wanted: Sequence[Delivery]) -> dict[DeliveryId, list[Hit]]:
     """The hits of the match that made each delivery."""
-    query = select(matches.c.watch_id, matches.c.article_id, matches.c.revision, matches.c.hits)
-    query = query.where(matches.c.article_id.in_({each.article_id for each in wanted}))
-    query = query.where(matches.c.watch_id.in_({each.watch_id for each in wanted}))
+    ids = sorted({each.article_id for each in wanted})
+    rows = tx.conn.execute(_HITS, {"ids": ids, "watch_ids": sorted({each.watch_id for each in wanted})})
     found: dict[tuple[WatchId, ArticleId, int], list[Hit]] = {}
-    for row in tx.conn.execute(query):
+    for row in rows:
         found[row.watch_id, row.article_id, row.revision] = [Hit(**hit) for hit in row.hits]
     return {each.id: found.get((each.watch_id, each.article_id, each.revision), []) for each in wanted}
 
 
 def watches_of(tx: Tx, article_ids: Sequence[str]) -> dict[ArticleId, list[WatchId]]:
     """Which watches each article matched, for the index."""
-    query = select(matches.c.article_id, matches.c.watch_id).where(matches.c.article_id.in_(article_ids)).distinct()
     found: dict[ArticleId, list[WatchId]] = {}
-    for article_id, watch_id in tx.conn.execute(query.order_by(matches.c.watch_id)):
+    for article_id, watch_id in tx.conn.execute(_WATCHES, {"ids": list(article_ids)}):
         found.setdefault(article_id, []).append(watch_id)
     return found
 

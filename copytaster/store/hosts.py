@@ -6,12 +6,14 @@ It must not know what is fetched; links and endpoints tell it when they fall due
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Float, bindparam, case, func, or_, select, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ColumnElement
 
-from copytaster.store.db import Tx
+from copytaster.store.db import Tx, insert_into
 from copytaster.store.schema import endpoints, hosts, links, sources
 from copytaster.store.types import Instant
 
@@ -41,12 +43,16 @@ def touch(tx: Tx, due: Mapping[str, dt.datetime]) -> None:
     """Work of these hosts falls due then, or earlier if it already did."""
     if not due:
         return
-    row = tx.insert(hosts)
-    sooner = case(
-        (or_(hosts.c.due_at.is_(None), hosts.c.due_at > row.excluded.due_at), row.excluded.due_at), else_=hosts.c.due_at
-    )
     values = [{"host": host, "due_at": at} for host, at in sorted(due.items())]  # one order: no deadlocks
-    tx.conn.execute(row.values(values).on_conflict_do_update(index_elements=["host"], set_={"due_at": sooner}))
+    tx.conn.execute(_touch(tx.dialect), values)
+
+
+@cache
+def _touch(dialect: str) -> sqlite.Insert:
+    row = insert_into(hosts, dialect)
+    later = or_(hosts.c.due_at.is_(None), hosts.c.due_at > row.excluded.due_at)
+    sooner = case((later, row.excluded.due_at), else_=hosts.c.due_at)
+    return row.on_conflict_do_update(index_elements=["host"], set_={"due_at": sooner})
 
 
 def claim(tx: Tx, token: str, *, limit: int, seconds: float, only: Collection[str] | None = None) -> list[HostLease]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.sql.elements import Label
 
 from copytaster.news import EndpointId, Link, LinkId, Printed, SourceId
@@ -15,6 +15,20 @@ from copytaster.store.schema import links, seen, sources, tombstones
 
 NEW, AGAIN, BACKFILL = 0, 1, 2  # priorities: lower goes first
 CHUNK = 500  # rows a statement: SQLite takes 32,766 variables, and a link has fifteen
+
+
+_GET = (
+    select(links, sources.c.name.label("source_name"))
+    .select_from(links.join(sources, sources.c.id == links.c.source_id))
+    .where(links.c.id == bindparam("link"))
+)
+_READ = (
+    update(links)
+    .where(links.c.id == bindparam("link"))
+    .values(state="read", article_id=bindparam("article"), due_at=bindparam("again"))
+    .values(priority=AGAIN, attempts=0, reads=links.c.reads + 1)
+    .returning(links.c.host)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +74,8 @@ def add(tx: Tx, source_id: SourceId, endpoint_id: EndpointId | None, findings: S
     if not findings:
         return 0
     rows = [_row(tx, source_id, endpoint_id, finding, host_of(finding.link.url)) for finding in findings]
-    # One statement for each row, prepared once: building statements of 500 rows takes longer than running them.
-    added = tx.conn.execute(tx.insert(links).on_conflict_do_nothing(), rows).rowcount
+    # RETURNING, for psycopg counts no rows of many at once.
+    added = len(tx.conn.execute(tx.insert(links).on_conflict_do_nothing().returning(links.c.id), rows).all())
     hosts.touch(tx, {row["host"]: tx.now for row in rows if row["due_at"]})
     return added
 
@@ -157,9 +171,7 @@ def retry(tx: Tx, link_id: LinkId, due_at: dt.datetime) -> None:
 
 def get(tx: Tx, link_id: LinkId) -> Record | None:
     """The whole row, with its source's name as ``source_name``."""
-    join = links.join(sources, sources.c.id == links.c.source_id)
-    query = select(links, sources.c.name.label("source_name")).select_from(join).where(links.c.id == link_id)
-    return tx.conn.execute(query).first()
+    return tx.conn.execute(_GET, {"link": link_id}).first()
 
 
 def refused(tx: Tx, link_id: LinkId) -> str | None:
@@ -180,8 +192,7 @@ def bring_back(tx: Tx, link_id: LinkId) -> bool:
 
 def read(tx: Tx, link_id: LinkId, article_id: str, *, reread_at: dt.datetime | None) -> None:
     """The article behind this link was read; ``reread_at`` says when to look for edits."""
-    values = {"state": "read", "article_id": article_id, "due_at": reread_at, "priority": 1, "attempts": 0}
-    query = update(links).where(links.c.id == link_id).values(**values, reads=links.c.reads + 1).returning(links.c.host)
-    host = tx.conn.execute(query).scalar()
+    values = {"link": link_id, "article": article_id, "again": reread_at}
+    host = tx.conn.execute(_READ, values).scalar()
     if host and reread_at:
         hosts.touch(tx, {host: reread_at})

@@ -4,14 +4,38 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, insert, null, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from copytaster.store import watches as watch_rows
 from copytaster.store.db import Tx
 from copytaster.store.schema import attempts, messages
+from copytaster.store.types import Instant
 from copytaster.watches import ChannelId, Message, MessageId
+
+_INSERT, _ATTEMPT = insert(messages), insert(attempts)
+_END = (
+    update(messages)
+    .where(messages.c.id == bindparam("message"), messages.c.lease_token == bindparam("token"))
+    .values(state=bindparam("new_state"), due_at=bindparam("again"), lease_token=null())
+    .values(sent_at=bindparam("sent"), last_error=func.coalesce(bindparam("error"), messages.c.last_error))
+)
+
+
+@cache
+def _claim(dialect: str) -> ReturningUpdate[*tuple[Any, ...]]:
+    busy, now = messages.alias("busy"), bindparam("now", type_=Instant)
+    under_way = select(busy.c.id).where(
+        busy.c.channel_id == messages.c.channel_id, busy.c.lease_token.is_not(None), busy.c.due_at > now
+    )
+    first = select(messages.c.id).where(messages.c.due_at <= now, ~under_way.exists()).order_by(messages.c.due_at).limit(1)
+    if dialect == "postgresql":
+        first = first.with_for_update(skip_locked=True)
+    leased = {"lease_token": bindparam("token"), "due_at": bindparam("until"), "attempts": messages.c.attempts + 1}
+    return update(messages).where(messages.c.id == first.scalar_subquery()).values(leased).returning(*messages.c)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +57,7 @@ def put(tx: Tx, message_id: MessageId, channel_id: ChannelId, kind: str, payload
         "due_at": tx.now,
         "created_at": tx.now,
     }
-    tx.conn.execute(tx.insert(messages).values(values))
+    tx.conn.execute(_INSERT, values)
 
 
 def claim(tx: Tx, token: str, *, seconds: float) -> MessageLease | None:
@@ -41,21 +65,13 @@ def claim(tx: Tx, token: str, *, seconds: float) -> MessageLease | None:
 
     A channel with a message under way gives no second one: a receiver that hangs holds one worker, not all of them.
     """
-    busy = messages.alias("busy")
-    under_way = select(busy.c.id).where(
-        busy.c.channel_id == messages.c.channel_id, busy.c.lease_token.is_not(None), busy.c.due_at > tx.now
-    )
-    query = select(messages).where(messages.c.due_at <= tx.now, ~under_way.exists()).order_by(messages.c.due_at).limit(1)
-    if tx.dialect == "postgresql":
-        query = query.with_for_update(skip_locked=True)
-    row = tx.conn.execute(query).first()
+    values = {"token": token, "now": tx.now, "until": tx.now + dt.timedelta(seconds=seconds)}
+    row = tx.conn.execute(_claim(tx.dialect), values).first()
     if row is None:
         return None
-    values = {"lease_token": token, "due_at": tx.now + dt.timedelta(seconds=seconds), "attempts": row.attempts + 1}
-    tx.conn.execute(update(messages).where(messages.c.id == row.id).values(**values))
     channel = watch_rows.by_ids(tx, [row.channel_id])[row.channel_id]
     message = Message(
-        id=row.id, channel=channel, payload=json.loads(row.payload), created_at=row.created_at, attempts=row.attempts + 1
+        id=row.id, channel=channel, payload=json.loads(row.payload), created_at=row.created_at, attempts=row.attempts
     )
     return MessageLease(message, token, row.kind)
 
@@ -78,13 +94,13 @@ def again(tx: Tx, lease: MessageLease, detail: str, due_at: dt.datetime) -> bool
 
 
 def _end(tx: Tx, lease: MessageLease, state: str, detail: str, *, due_at: dt.datetime | None) -> bool:
-    values = {"state": state, "due_at": due_at, "lease_token": None}
-    values |= {"sent_at": tx.now} if state == "sent" else {"last_error": detail[:2000]}
-    mine = (messages.c.id == lease.message.id) & (messages.c.lease_token == lease.token)
-    ours = tx.conn.execute(update(messages).where(mine).values(**values)).rowcount == 1
+    sent_at, error = (tx.now, None) if state == "sent" else (None, detail[:2000])
+    key = {"message": lease.message.id, "token": lease.token}
+    ended = {"new_state": state, "again": due_at, "sent": sent_at, "error": error}
+    ours = tx.conn.execute(_END, {**key, **ended}).rowcount == 1
     outcome = {"pending": "retry"}.get(state, state)
     row = {"message_id": lease.message.id, "at": tx.now, "outcome": outcome, "detail": detail[:2000]}
-    tx.conn.execute(tx.insert(attempts).values(row))
+    tx.conn.execute(_ATTEMPT, row)
     return ours
 
 

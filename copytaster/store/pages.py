@@ -4,13 +4,16 @@ import datetime as dt
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import bindparam, case, delete, func, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from copytaster.news import LinkId, Page
 from copytaster.store.db import Tx
 from copytaster.store.schema import links, pages
+from copytaster.store.types import Instant
 
 GZIP_OR_ZLIB = 47
 
@@ -62,16 +65,25 @@ def _row(tx: Tx, fetched: Fetched) -> dict[str, Any]:
     }
 
 
+@cache
+def _claim(dialect: str) -> ReturningUpdate[*tuple[Any, ...]]:
+    due = pages.c.due_at <= bindparam("now", type_=Instant)
+    first = select(pages.c.link_id).where(due).order_by(pages.c.priority, pages.c.due_at).limit(1)
+    if dialect == "postgresql":
+        first = first.with_for_update(skip_locked=True)
+    leased = {"lease_token": bindparam("token"), "due_at": bindparam("until"), "attempts": pages.c.attempts + 1}
+    return update(pages).where(pages.c.link_id == first.scalar_subquery()).values(leased).returning(*pages.c)
+
+
+_FINISH = delete(pages).where(pages.c.link_id == bindparam("link"), pages.c.lease_token == bindparam("token"))
+
+
 def claim(tx: Tx, token: str, *, seconds: float) -> PageLease | None:
     """The next due page, new before backfill, leased for ``seconds`` with its attempt counted before the work."""
-    query = select(pages).where(pages.c.due_at <= tx.now).order_by(pages.c.priority, pages.c.due_at).limit(1)
-    if tx.dialect == "postgresql":
-        query = query.with_for_update(skip_locked=True)
-    row = tx.conn.execute(query).first()
+    values = {"token": token, "now": tx.now, "until": tx.now + dt.timedelta(seconds=seconds)}
+    row = tx.conn.execute(_claim(tx.dialect), values).first()
     if row is None:
         return None
-    values = {"lease_token": token, "due_at": tx.now + dt.timedelta(seconds=seconds), "attempts": row.attempts + 1}
-    tx.conn.execute(update(pages).where(pages.c.link_id == row.link_id).values(**values))
     page = Page(
         link_id=row.link_id,
         url=row.url,
@@ -80,13 +92,12 @@ def claim(tx: Tx, token: str, *, seconds: float) -> PageLease | None:
         body=zlib.decompress(row.body, wbits=GZIP_OR_ZLIB),
         fetched_at=row.fetched_at,
     )
-    return PageLease(page=page, token=token, attempts=row.attempts + 1)
+    return PageLease(page=page, token=token, attempts=row.attempts)
 
 
 def finish(tx: Tx, lease: PageLease) -> bool:
     """Removes the page if the lease still holds; False means that another worker has it, so nothing may be written."""
-    mine = (pages.c.link_id == lease.page.link_id) & (pages.c.lease_token == lease.token)
-    return tx.conn.execute(delete(pages).where(mine)).rowcount == 1
+    return tx.conn.execute(_FINISH, {"link": lease.page.link_id, "token": lease.token}).rowcount == 1
 
 
 def retry(tx: Tx, lease: PageLease, due_at: dt.datetime) -> None:

@@ -3,13 +3,16 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 
 from copytaster.news import ArticleId, Story, StoryId
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import signature_buckets, stories
 
-LOCK = 7_020_417_412
+_SHARED = select(signature_buckets.c.story_id).where(
+    signature_buckets.c.bucket.in_(bindparam("buckets", expanding=True)), signature_buckets.c.started_at >= bindparam("since")
+)
+_CANDIDATES = select(stories).where(stories.c.id.in_(_SHARED)).order_by(stories.c.started_at, stories.c.id)
 
 
 def lock(tx: Tx, buckets: Sequence[int]) -> None:
@@ -26,19 +29,15 @@ def candidates(tx: Tx, buckets: Sequence[int], *, since: dt.datetime) -> list[Re
     """Stories whose first article shares a bucket and began after ``since``: rows of id, started_at and signature."""
     if not buckets:
         return []
-    shared = select(signature_buckets.c.story_id).where(
-        signature_buckets.c.bucket.in_(buckets), signature_buckets.c.started_at >= since
-    )
-    query = select(stories).where(stories.c.id.in_(shared)).order_by(stories.c.started_at, stories.c.id)
-    return list(tx.conn.execute(query))
+    return list(tx.conn.execute(_CANDIDATES, {"buckets": list(buckets), "since": since}))
 
 
 def begin(tx: Tx, article_id: ArticleId, buckets: Sequence[int], signature: bytes) -> StoryId:
     """A new story, known by its first article."""
     story = Story(id=StoryId(article_id), first_article_id=article_id, started_at=tx.now)
     values = {"id": story.id, "first_article_id": article_id, "started_at": tx.now, "signature": signature}
-    tx.conn.execute(tx.insert(stories).values(values).on_conflict_do_nothing())
+    tx.insert_new(stories, values)
     rows = [{"bucket": bucket, "story_id": story.id, "started_at": tx.now} for bucket in sorted(set(buckets))]
     if rows:
-        tx.conn.execute(tx.insert(signature_buckets).values(rows).on_conflict_do_nothing())
+        tx.insert_new(signature_buckets, rows)
     return story.id

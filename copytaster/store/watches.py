@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
 
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import channels, owners, watch_channels, watch_epoch, watches
@@ -17,11 +17,14 @@ LOCAL = Owner(id=OwnerId("local"), name="local")
 CHANNEL_FIELDS = [channels.c[name] for name in Channel.__dataclass_fields__]
 
 
+_CHANNELS = select(*CHANNEL_FIELDS).where(channels.c.id.in_(bindparam("ids", expanding=True)))
+_EPOCH = select(watch_epoch.c.epoch)
+_EPOCH_HELD = _EPOCH.with_for_update(read=True)
+
+
 def epoch(tx: Tx, *, hold: bool = False) -> int:
     """The watch epoch; with ``hold`` it can't move until this transaction ends (on SQLite the write lock does that)."""
-    query = select(watch_epoch.c.epoch)
-    if hold and tx.dialect == "postgresql":
-        query = query.with_for_update(read=True)
+    query = _EPOCH_HELD if hold and tx.dialect == "postgresql" else _EPOCH
     return tx.conn.execute(query).scalar_one() or 0
 
 
@@ -47,7 +50,7 @@ def ensure_channel(tx: Tx, url: str, owner_id: OwnerId = LOCAL.id) -> Channel:
 
 
 def by_ids(tx: Tx, ids: Iterable[str]) -> dict[ChannelId, Channel]:
-    rows = tx.conn.execute(select(*CHANNEL_FIELDS).where(channels.c.id.in_(list(ids))))
+    rows = tx.conn.execute(_CHANNELS, {"ids": list(ids)})
     return {row.id: Channel(**row._mapping) for row in rows}
 
 
@@ -137,7 +140,9 @@ def total(tx: Tx) -> int:
 
 
 def many(tx: Tx, ids: Sequence[str]) -> dict[WatchId, Watch]:
-    return {watch.id: watch for watch in _load(tx, watches.c.id.in_(ids))}
+    """Those of the watches that were not removed."""
+    wanted = {"ids": list(ids)}
+    return {watch.id: watch for watch in _assemble(tx.conn.execute(_MANY, wanted), tx.conn.execute(_MANY_CHANNELS, wanted))}
 
 
 def changed_since(tx: Tx, since: int) -> tuple[list[Watch], list[WatchId]]:
@@ -146,13 +151,28 @@ def changed_since(tx: Tx, since: int) -> tuple[list[Watch], list[WatchId]]:
     return _load(tx, watches.c.epoch > since), list(tx.conn.execute(removed).scalars())
 
 
-def _load(tx: Tx, which: Any) -> list[Watch]:
-    rows = list(tx.conn.execute(select(watches).where(which, watches.c.removed_at.is_(None)).order_by(watches.c.created_at)))
-    join = watch_channels.join(watches, watches.c.id == watch_channels.c.watch_id)
-    query = select(watch_channels.c.watch_id, watch_channels.c.channel_id).select_from(join)
-    query = query.where(which, watch_channels.c.unsubscribed_at.is_(None)).order_by(watch_channels.c.added_at)
+def _load(tx: Tx, which: ColumnElement[bool]) -> list[Watch]:
+    return _assemble(tx.conn.execute(_rows(which)), tx.conn.execute(_channels(which)))
+
+
+def _rows(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    return select(watches).where(which, watches.c.removed_at.is_(None)).order_by(watches.c.created_at)
+
+
+def _channels(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """(watch id, channel id) of the watches that ``which`` selects."""
+    query = select(watch_channels.c.watch_id, watch_channels.c.channel_id)
+    query = query.join(watches, watches.c.id == watch_channels.c.watch_id)
+    return query.where(which, watch_channels.c.unsubscribed_at.is_(None)).order_by(watch_channels.c.added_at)
+
+
+_SOME = watches.c.id.in_(bindparam("ids", expanding=True))
+_MANY, _MANY_CHANNELS = _rows(_SOME), _channels(_SOME)
+
+
+def _assemble(rows: Iterable[Record], pairs: Iterable[Record]) -> list[Watch]:
     owned: dict[str, list[ChannelId]] = {}
-    for watch_id, channel_id in tx.conn.execute(query):
+    for watch_id, channel_id in pairs:
         owned.setdefault(watch_id, []).append(channel_id)
     return [_watch(row, owned.get(row.id, [])) for row in rows]
 

@@ -1,5 +1,8 @@
 """``copytaster bench``: the figures of docs/performance.md. It owns words and options; the measuring is ``desk.bench``'s."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,39 +31,51 @@ def match(
     _print(found, found.get("runs", ()), json=json)
 
 
+Corpus = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="A folder of recorded pages; the demo's own unless one is named.")
+]
+
+
 @app.command()
-def extract(
-    corpus: Annotated[Path, typer.Option(metavar="DIR", help="A folder of recorded pages.")], json: AsJson = False
-) -> None:
+def extract(corpus: Corpus = None, json: AsJson = False) -> None:
     """Measure extraction beside trafilatura, on the same pages in the same run.
 
     Example: copytaster bench extract --corpus pages/ --json
     """
     from desk.bench import extract as bench
 
-    _print(bench.run(_folder(corpus)), (), json=json)
+    with _folder(corpus) as folder:
+        _print(bench.run(folder), (), json=json)
 
 
 @app.command()
 def pipeline(
-    corpus: Annotated[Path, typer.Option(metavar="DIR", help="A folder of recorded pages; it is served on loopback.")],
+    corpus: Corpus = None,
     watches: Annotated[int, typer.Option(min=1, max=100_000, help="So many, of the corpus' own rare words.")] = 100,
     pages_per_second: Annotated[float, typer.Option(min=0, help="How fast the sites answer; 0: as fast as they can.")] = 10.0,
     json: AsJson = False,
 ) -> None:
-    """Measure the whole: crawl, read, match and deliver a corpus.
+    """Measure the whole: crawl, read, match and deliver a corpus served on loopback.
 
     Example: copytaster bench pipeline --corpus pages/ --json
     """
     from desk.bench import pipeline as bench
 
-    _print(bench.run(_folder(corpus), watches=watches, pages_per_second=pages_per_second or None), (), json=json)
+    with _folder(corpus) as folder:
+        _print(bench.run(folder, watches=watches, pages_per_second=pages_per_second or None), (), json=json)
 
 
-def _folder(corpus: Path) -> Path:
-    if not corpus.is_dir():
+@contextmanager
+def _folder(corpus: Path | None) -> Iterator[Path]:
+    if corpus is None:
+        from desk.bench.own_pages import write
+
+        with tempfile.TemporaryDirectory(prefix="copytaster-pages-") as made:
+            yield write(Path(made) / "own")
+    elif corpus.is_dir():
+        yield corpus
+    else:
         raise Rejected("no_corpus", f"{corpus} is no folder; --corpus names one with recorded pages.")
-    return corpus
 
 
 def _print(found: dict[str, Any], runs: Any, *, json: bool) -> None:

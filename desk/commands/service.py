@@ -1,7 +1,6 @@
 """``demo``, ``init``, ``check``, ``up``, the processes of production and ``status``. It owns words and options only."""
 
-import os
-from pathlib import Path
+from enum import StrEnum
 from typing import Annotated, Literal
 
 import typer
@@ -9,7 +8,7 @@ import typer
 from copytaster.errors import Rejected
 from desk import output
 from desk.commands.options import AsJson, group
-from desk.opening import config, desk
+from desk.opening import config, config_path, desk
 
 app = group("Running it.")
 
@@ -31,9 +30,9 @@ def init(force: Annotated[bool, typer.Option("--force", help="Overwrite the file
 
     Example: copytaster init
     """
-    from copytaster.config import FILE, template
+    from copytaster.config import template
 
-    path = Path(os.path.relpath(FILE))
+    path = config_path()
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(template())
@@ -90,12 +89,15 @@ def crawl(source: Annotated[str | None, typer.Option(help="Only this one, until 
     roles.crawl(settings, source=source)
 
 
-Queue = Literal["ingest", "deliver", "index"]
+class Stage(StrEnum):
+    INGEST = "ingest"
+    DELIVER = "deliver"
+    INDEX = "index"
 
 
 @app.command()
 def worker(
-    queues: Annotated[list[Queue] | None, typer.Option("--queue", help="Only these stages.")] = None,
+    queues: Annotated[list[Stage] | None, typer.Option("--queue", help="Only these stages.")] = None,
     pool: Annotated[Literal["prefork", "threads"], typer.Option(help="Processes, or threads of one.")] = "prefork",
     processes: Annotated[int, typer.Option(min=0, max=256, help="So many at once; 0: as configured.")] = 0,
 ) -> None:
@@ -107,7 +109,7 @@ def worker(
 
     settings = config()
     _log(settings.log_format, settings.log_level)
-    roles.worker(settings, queues=queues or (), pool=pool, processes=processes)
+    roles.worker(settings, queues=[each.value for each in queues or ()], pool=pool, processes=processes)
 
 
 @app.command()

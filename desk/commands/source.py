@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from copytaster.errors import CopytasterError, Rejected
-from copytaster.store import health
+from copytaster.store import health, processes
 from copytaster.store import sources as rows
 from desk import output
 from desk.backfill import Filled, Past, Range, check, put
@@ -64,7 +64,8 @@ def _manner(proxy: str | None, headers: Sequence[str] | None, cookies: Sequence[
 
 def _add_all(urls: Sequence[str], options: Options, names: Mapping[str, str], *, json: bool) -> None:
     """Each address for itself; one that fails stops no other, and is one sentence on stderr at the end."""
-    wanted, wrong = list(dict.fromkeys(urls)), []
+    wanted = list(dict.fromkeys(urls))
+    wrong: list[str] = []
     with desk() as here:
         found = survey(here, wanted, options, names)
         for url, site in output.progress(found, "Looking at sites", total=len(wanted)):
@@ -76,6 +77,10 @@ def _add_all(urls: Sequence[str], options: Options, names: Mapping[str, str], *,
                 wrong.append(f"{url}: {error}" if url not in str(error) else str(error))
                 if json:
                     output.record({"url": url, "error": str(error)})
+        with here.store.read() as tx:
+            running = bool(processes.every(tx))
+    if not running and len(wrong) < len(wanted):
+        output.note("Nothing is read yet, for no process runs: copytaster up")
     if len(wrong) > 1:
         for sentence in wrong:
             output.note(sentence)

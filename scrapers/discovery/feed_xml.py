@@ -20,11 +20,14 @@ _PERIODS = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_59
 _FEED_NAMES = re.compile(rb"<(?:\w+:)?(?:rss|rdf|feed|channel|entry|item)\b", re.IGNORECASE)
 # ``mail (name)``, ``name (mail)``, ``name <mail>``, ``mail``: feedparser cuts top-level domains of five letters.
 _PERSON = re.compile(r"(?P<before>[^@<(]*?)\s*[<(]?\s*[^\s<(]+@[^\s)>]+[)>]?\s*(?:\((?P<after>[^()]+)\))?\Z")
+_ITEM = re.compile(rb"<(?:item|entry)[\s>]")
+_WRAPPED = re.compile(rb"<(rss|feed|rdf:RDF)[\s>]", re.IGNORECASE)
 _CDF = re.compile(rb"<channel\b[^>]*\shref\s*=", re.IGNORECASE)  # feedparser knows its items, but seldom its name
 
 
 def read_xml(data: bytes, url: str, content_type: str | None) -> FeedDocument:
     """Raises ``Rejected("not_a_feed")``."""
+    data, total = _first_items(data)
     parsed = _parse(data, url, content_type)
     feed, entries = parsed.get("feed") or {}, parsed.get("entries") or []
     if not parsed.get("version") and not entries and not _looks_like_feed(data):
@@ -43,8 +46,19 @@ def read_xml(data: bytes, url: str, content_type: str | None) -> FeedDocument:
         next_url=next_url,
         every_seconds=_rhythm(feed),
         items=tuple(_item(entry) for entry in entries[:MAX_ITEMS]),
-        total=len(entries),
+        total=max(total, len(entries)),
     )
+
+
+def _first_items(data: bytes) -> tuple[bytes, int]:
+    """The feed closed after its first 500 items, and how many it has if more: feedparser takes 13 s for 70,000."""
+    starts = [found.start() for found in _ITEM.finditer(data)]
+    root = _WRAPPED.search(data[:8192])
+    if len(starts) <= MAX_ITEMS or not root:
+        return data, 0
+    name = root[1].lower()
+    closing = b"</channel></" + root[1] + b">" if name == b"rss" else b"</" + root[1] + b">"
+    return data[: starts[MAX_ITEMS]] + closing, len(starts)
 
 
 def _parse(data: bytes, url: str, content_type: str | None) -> Row:

@@ -21,7 +21,6 @@ _BLOCKS = frozenset(
     section table td th tr ul
     """.split()  # noqa: SIM905 - one name a line would be forty lines
 )
-_DAY = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?(?:\s*\([^)]*\))?\Z")
 _CLOCK = re.compile(r"\d\d?:\d\d|T\d\d")
 _W3C = re.compile(

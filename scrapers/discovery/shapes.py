@@ -31,7 +31,7 @@ _ASKS = re.compile(rb"<noscript", re.IGNORECASE)
 _UNSEEN = re.compile(rb"<(script|style|noscript|template|svg|head)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(rb"<[^<>]*>")
 _SHELL_BYTES = 3_000_000
-_SHELL_TEXT = 200  # bytes of visible text; the emptiest real article of the corpora has 900
+_SHELL_TEXT = 200  # bytes of visible text; three of 745 recorded pages are such shells, and all three show none
 
 
 def url_score(url: str) -> int:

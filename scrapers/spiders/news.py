@@ -70,7 +70,7 @@ class NewsSpider(Spider):
         self, url: str, source: Source, *, validators: Mapping[str, str] | None = None, render: bool = False
     ) -> Response:
         """One answer, redirects followed; raises what `troubles.verdict_of` understands."""
-        meta: dict[str, Any] = {"source": source, "validators": dict(validators or {})}
+        meta: dict[str, Any] = {"source": source, "validators": dict(validators or {}), "archive": validators is None}
         if render:
             from scrapers.render import meta_of
 

@@ -73,7 +73,7 @@ def add_alert(store: Store, watch: Watch, article_id: ArticleId, printed: str) -
             matched_at=tx.now,
         )
         deliveries.put_matches(tx, [match], watches.epoch(tx))
-        deliveries.put(tx, match, watch.channel_ids, kind="instant", due_at=tx.now - dt.timedelta(seconds=90))
+        deliveries.put(tx, [deliveries.Owed(match, watch.channel_ids, "instant", tx.now - dt.timedelta(seconds=90))])
 
 
 def add_refusal(store: Store, **changes: str) -> None:

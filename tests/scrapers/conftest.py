@@ -19,6 +19,7 @@ from copytaster.urls import host_of, url_id
 from desk.loopback import Resource, SiteServer
 
 ROOT = pathlib.Path(__file__).parents[2]
+PREPARE = ""  # what a test wants done in a crawler before it starts
 PROGRAM = """
 import sys
 from copytaster.config import load
@@ -46,9 +47,9 @@ def rss(*links: str, dated: Sequence[str] = (), extra: str = "") -> Resource:
 class World:
     """One store, one site server, and crawlers of their own processes."""
 
-    def __init__(self, folder: pathlib.Path, server: SiteServer) -> None:
+    def __init__(self, folder: pathlib.Path, server: SiteServer, url: str = "") -> None:
         self.folder, self.server = folder, server
-        self.store = Store(f"sqlite:///{folder / 'copytaster.db'}")
+        self.store = Store(url or f"sqlite:///{folder / 'copytaster.db'}")
         migrate(self.store)
 
     def source(self, url: str, *endpoints: tuple[EndpointKind, str], **options: Any) -> Source:
@@ -80,7 +81,7 @@ class World:
         )
         environ.pop("PYTHONDONTWRITEBYTECODE", None)
         return subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *args], env=environ, cwd=self.folder, text=True, stderr=subprocess.PIPE
+            [sys.executable, "-c", PREPARE + PROGRAM, *args], env=environ, cwd=self.folder, text=True, stderr=subprocess.PIPE
         )
 
     def crawl(self, *args: str, **settings: Any) -> str:
@@ -120,6 +121,14 @@ def server() -> Iterator[SiteServer]:
 @pytest.fixture
 def world(tmp_path: pathlib.Path, server: SiteServer) -> Iterator[World]:
     made = World(tmp_path, server)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def each_world(tmp_path: pathlib.Path, server: SiteServer, store_url: str) -> Iterator[World]:
+    """The same over SQLite and over PostgreSQL."""
+    made = World(tmp_path, server, store_url)
     yield made
     made.store.close()
 

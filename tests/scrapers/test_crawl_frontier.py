@@ -14,6 +14,11 @@ from scrapers.jobs import GivenBack, LinkRefused, LinkRetry, PageKept
 ROOM = {"hosts": 10, "links": 100}
 
 
+@pytest.fixture
+def world(each_world):
+    return each_world
+
+
 def frontier(world, **options):
     crawl = CrawlConfig(pages_in_flight=options.pop("pages_in_flight", 100))
     return Frontier(world.store, Config(data_dir=world.folder, crawl=crawl), **options)

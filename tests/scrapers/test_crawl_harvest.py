@@ -16,6 +16,11 @@ CRAWL = CrawlConfig(min_interval_seconds=1)
 HOST = "http://news.example"
 
 
+@pytest.fixture
+def world(each_world):
+    return each_world
+
+
 def link(path, *, published=None, updated=None):
     def printed(at):
         return Printed(at) if at else None

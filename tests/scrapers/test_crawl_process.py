@@ -152,3 +152,19 @@ def test_scrapys_own_command_works(world, args, expected):
     assert expected in done.stdout
     if args[0] == "crawl":
         assert set(world.rows("pages")) == {"http://cli.example/1"}
+
+
+def test_without_a_proxy_sites_are_asked_directly_and_troubles_have_their_sentences(world):
+    place = world.server.proxy.removeprefix("http://")
+    port = place.rpartition(":")[2]
+    for host in ("127.0.0.1", "localhost"):
+        world.server.put(host, "/feed.xml", rss(f"http://{host}:{port}/story", f"https://{host}:{port}/locked"))
+        world.server.put(host, "/story", page("Story"))
+        world.source(f"http://{host}:{port}/", ("feed", f"http://{host}:{port}/feed.xml"), proxy=None)
+    world.source("http://nowhere.invalid/", ("feed", "http://nowhere.invalid/feed.xml"), proxy=None)
+    world.source("http://127.0.0.1:9/", ("feed", "http://127.0.0.1:9/feed.xml"), proxy=None)
+    said = world.crawl(guard__allow='["127.0.0.0/8", "::1", "localhost"]', crawl__run_seconds=8)
+    assert said == ""
+    assert set(world.rows("pages")) == {f"http://127.0.0.1:{port}/story", f"http://localhost:{port}/story"}
+    assert world.rows("links")[f"https://127.0.0.1:{port}/locked"].attempts == 1
+    assert "does not answer" in world.rows("endpoints")["http://nowhere.invalid/feed.xml"].last_error

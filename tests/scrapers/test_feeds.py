@@ -1,6 +1,7 @@
 """Feeds of every kind from bytes to links."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -247,3 +248,23 @@ def test_named_zones_give_their_offset():
 def test_an_author_is_a_name_wherever_the_mail_address_stands(raw, author):
     feed = f'<rss version="2.0"><channel><item><author>{raw}</author></item></channel></rss>'
     assert parse_feed(feed.encode()).items[0].authors == (author,)
+
+
+@pytest.mark.parametrize(
+    ("head", "item", "tail"),
+    [
+        ('<rss version="2.0"><channel>', "<item><title>{n}</title></item>", "</channel></rss>"),
+        ('<feed xmlns="http://www.w3.org/2005/Atom">', "<entry><title>{n}</title></entry>", "</feed>"),
+        (
+            '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/">',
+            "<item><title>{n}</title></item>",
+            "</rdf:RDF>",
+        ),
+    ],
+)
+def test_a_feed_of_seventy_thousand_items_costs_no_more_than_its_first_five_hundred(head, item, tail):
+    data = (head + "".join(item.format(n=n) for n in range(70_000)) + tail).encode()
+    start = time.process_time()
+    document = parse_feed(data)
+    assert time.process_time() - start < 3
+    assert (len(document.items), document.total, document.items[-1].title) == (feeds.MAX_ITEMS, 70_000, "499")

@@ -19,7 +19,7 @@ LONG = 60  # characters: shorter paragraphs are not looked for outside the box t
 _JOINERS = "\u200c\u200d"  # zero width non-joiner and joiner: letters of Persian, Kurdish, Hindi, Sinhala …
 _STAND_INS = "\ua78f\ua7f7"  # two letters that no newspaper prints
 _SHOWN, _HIDDEN = str.maketrans(_JOINERS, _STAND_INS), str.maketrans(_STAND_INS, _JOINERS)
-_JOINER_ENTITIES = re.compile(r"&(?:zwn?j|#820[45]|#[xX]200[cdCD]);")
+_JOINER = re.compile(rf"[{_JOINERS}]|&(?:zwn?j|#820[45]|#[xX]200[cdCD]);")
 _SHINGLE = 4
 _WORD = re.compile(r"\w+")
 _BREAKS = re.compile(r"<(?:br|/p|/div|/h\d|/li|p)\b[^>]*>", re.IGNORECASE)
@@ -67,17 +67,16 @@ def _paragraphs(text: str) -> list[str]:
 
 def _with_joiners_shown(document: Document) -> HtmlElement:
     """The tree with joiners as letters: trafilatura drops what is not printable, and Persian words fall into one."""
-    shown = _JOINER_ENTITIES.sub(lambda named: html.unescape(named[0]), document.source).translate(_SHOWN)
-    return document.root if shown == document.source else parsed(shown)
+    if not _JOINER.search(document.source):
+        return document.root
+    return parsed(_JOINER.sub(lambda found: html.unescape(found[0]).translate(_SHOWN), document.source))
 
 
 def _trafilatura(root: HtmlElement, url: str | None, *, careful: bool) -> str:
     import trafilatura
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it calls every page it cannot read an error
-    found = trafilatura.extract(
-        root, url=url, favor_precision=careful, include_comments=False, include_formatting=False
-    )
+    found = trafilatura.extract(root, url=url, favor_precision=careful, include_comments=False, include_formatting=False)
     return str(found or "").translate(_HIDDEN)
 
 

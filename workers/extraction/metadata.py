@@ -13,7 +13,7 @@ from workers.extraction import jsonld
 from workers.extraction.document import Document, line
 
 MAX_TOPICS = 40
-_SEPARATOR = re.compile(r"\s*(?:[|»·•—–：]|\s-\s|::)\s*")
+_SEPARATOR = re.compile(r"\s*(?:[|｜»·•—–：_]|\s-\s|::)\s*")
 _WORD = re.compile(r"\w+")
 
 
@@ -35,7 +35,8 @@ def title(document: Document) -> str:
 
 def _titles(document: Document) -> Iterator[tuple[float, str]]:
     """Places with their weights; a lone place wins only by its own, so the order of weights is that of trust."""
-    yield from ((1.2, str(one)) for one in jsonld.values(document.article.get("headline") or document.article.get("name"))[:1])
+    stated = jsonld.values(document.article.get("headline") or document.article.get("name"))
+    yield from ((1.2, one) for one in stated[:1] if isinstance(one, str))
     yield from ((1.1, heading) for heading in document.headings[:1])
     yield from ((1.15, content) for content in list(document.all_metas("og:title"))[:1])
     yield from ((0.3, content) for content in list(document.all_metas("twitter:title"))[:1])
@@ -48,7 +49,9 @@ def _without_site(text: str, names: set[tuple[str, ...]], others: list[str]) -> 
     cuts = [match for match in _SEPARATOR.finditer(text) if match.start() > 0]
     for cut in cuts:
         head, tail = text[: cut.start()], text[cut.end() :]
-        if words(tail) in names or (len(words(head)) > 2 and any(words(other) == words(head) for other in others)):
+        if words(tail) in names or (
+            (len(words(head)) > 2 or len(head) >= 10) and any(words(other) == words(head) for other in others)
+        ):
             return head
     return text
 
