@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from copytaster.errors import Rejected
 from copytaster.store import Tx, deliveries, messages, watches
 from copytaster.watches import ChannelId, WatchId
-from desk.overview import place_of
+from desk.glance import place_of
 from desk.serving import Web
 from workers import websub
 from workers.notifiers import unsubscribe

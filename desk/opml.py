@@ -38,7 +38,7 @@ def read(data: bytes) -> list[Entry]:
     for outline in root.iter("outline"):
         url = outline.get(_SOURCE) or outline.get("xmlUrl") or outline.get("xmlurl")
         if url and url.strip():
-            name = outline.get("title") or outline.get("text")
+            name = outline.get("title") or outline.get("text") or None
             found.setdefault(url.strip(), Entry(url.strip(), name))
     return list(found.values())
 

@@ -37,6 +37,13 @@ def prepare() -> None:
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
+def as_typed(args: Sequence[str]) -> list[str]:
+    """Arguments as UTF-8, which they are even where the locale says ASCII or Latin-1."""
+    if sys.getfilesystemencoding().lower() in ("utf-8", "utf8"):
+        return list(args)
+    return [os.fsencode(arg).decode("utf-8", "surrogateescape") for arg in args]
+
+
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +217,8 @@ def explained(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, OSError):
         return _os_sentence(error)
+    if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
+        return f"The locale's {error.encoding} has no letter for {error.object!r}: set LC_ALL to C.UTF-8."
     if type(error).__module__ == "sqlalchemy.exc":  # not imported for this: whoever raises it has done so
         return f"The database refuses: {str(error).splitlines()[0]}. Is store.url a database of copytaster's?"
     return None

@@ -1,128 +1,63 @@
-"""What the status page shows, read from the store in one transaction: sources, queues, alerts, refusals.
+"""Which commands there are, where each lives, and what ``copytaster --help`` prints of them.
 
-It owns what is shown and how much of it, and shows no secret: an address is never more than its scheme and host.
+It owns that table alone and imports nothing for it; it must not know what any command does.
 """
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from copytaster.news import Article
-from copytaster.store import Store, Tx, articles, deliveries, refusals, sources, watches
-from copytaster.store.db import Record
-from copytaster.watches import Delivery, Hit
-from search.passages import Passage, passage
-from workers.reconciler import due_rows
-
-ALERTS, SOURCES, REFUSED = 12, 100, 10
-TITLE = 300
-DELIVERY_FIELDS = tuple(Delivery.__dataclass_fields__)
+EXAMPLES = "Examples:\n  copytaster demo\n  copytaster source add https://example.org\n  copytaster watch add 'Fatemiyoun'"
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One story told for one watch, wherever it was told."""
-
-    watch: str
-    title: Passage
-    shown: Passage
-    url: str | None
-    source: str
-    at: dt.datetime
-    states: Sequence[tuple[str, str]]  # place, state
+class Entry(NamedTuple):
+    module: str  # in desk.commands
+    help: str
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
-    now: dt.datetime
-    source_counts: Mapping[str, int]
-    sources: Sequence[Record]
-    endpoints: Mapping[str, Mapping[str, Any]]
-    articles: int
-    watches: int
-    deliveries: Mapping[str, int]
-    due: Mapping[str, int]
-    oldest_due_at: dt.datetime | None
-    alerts: Sequence[Alert]
-    refused: Sequence[Mapping[str, Any]]
-    refused_counts: Sequence[tuple[str, str, int]]
+SECTIONS: Mapping[str, Mapping[str, Entry]] = {
+    "Start here": {
+        "demo": Entry("service", "Show the main job on a small news site of its own; no network."),
+        "init": Entry("service", "Write a commented copytaster.toml."),
+        "check": Entry("service", "Check the configuration and each service; say how to mend what is wrong."),
+        "up": Entry("service", "Run everything on this machine."),
+    },
+    "News and watches": {
+        "source": Entry("source", "The sites that are read: add, list, test, pause, backfill, …"),
+        "watch": Entry("watch", "What you want to be told about: add, list, test, mute, …"),
+        "search": Entry("search", "Search what was read, with highlighted passages."),
+    },
+    "Keeping an eye on it": {
+        "status": Entry("service", "Health of the sources, queues, last alerts, oldest undelivered."),
+        "deliveries": Entry("deliveries", "What was sent and what failed: list, show, retry, replay."),
+        "refused": Entry("refused", "What was refused, and why: list, retry."),
+    },
+    "One process of each kind": {
+        "crawl": Entry("service", "Fetch pages."),
+        "worker": Entry("service", "Read pages, match and deliver."),
+        "beat": Entry("service", "Look for work that is due."),
+        "web": Entry("service", "Serve the web page and its metrics."),
+    },
+    "Without services": {
+        "match": Entry("offline", "Match a file of articles with a file of watches."),
+        "extract": Entry("offline", "Read the article out of HTML files."),
+        "bench": Entry("bench", "Measure: match, extract, pipeline."),
+        "dev": Entry("dev", "Plumbing for conformance suites: JSON lines in and out."),
+    },
+}
+COMMANDS: Mapping[str, Entry] = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
 
-def look(store: Store) -> Overview:
-    with store.read() as tx:
-        listed = sources.freshness(tx, limit=SOURCES)
-        counted = sorted(refusals.counts(tx).items(), key=lambda item: -item[1])
-        return Overview(
-            now=tx.now,
-            source_counts=sources.counts(tx),
-            sources=listed,
-            endpoints=sources.endpoint_summaries(tx, [each.id for each in listed]),
-            articles=articles.total(tx),
-            watches=watches.total(tx),
-            deliveries=deliveries.counts(tx),
-            due=due_rows(tx),
-            oldest_due_at=deliveries.oldest_due_at(tx),
-            alerts=_alerts(tx),
-            refused=[_refused(each) for each in refusals.every(tx, limit=REFUSED)],
-            refused_counts=[(stage, reason, count) for (stage, reason), count in counted[:REFUSED]],
-        )
-
-
-def _alerts(tx: Tx) -> list[Alert]:
-    rows = deliveries.every(tx, limit=4 * ALERTS)
-    owed = [Delivery(**{name: row[name] for name in DELIVERY_FIELDS}) for row in rows]
-    stories: dict[tuple[str, str], list[int]] = {}
-    for number, each in enumerate(owed):
-        stories.setdefault((each.watch_id, each.story_id), []).append(number)
-    picked = list(stories.values())[:ALERTS]
-    first = [owed[numbers[0]] for numbers in picked]
-    read, hits = articles.many(tx, [each.article_id for each in first]), deliveries.hits_of(tx, first)
-    return [
-        _alert(read[one.article_id], hits[one.id], [rows[number] for number in numbers])
-        for one, numbers in zip(first, picked, strict=True)
-        if one.article_id in read
-    ]
-
-
-def _alert(article: Article, hits: Sequence[Hit], rows: Sequence[Mapping[str, Any]]) -> Alert:
-    return Alert(
-        watch=rows[0]["watch"],
-        title=passage(article.title[:TITLE], hits, width=TITLE, field="title"),
-        shown=passage(article.text, hits),
-        url=web_address(article.url),
-        source=article.source_name,
-        at=rows[0]["created_at"],
-        states=[(place_of(row["channel"]), row["state"]) for row in rows],
-    )
-
-
-def _refused(refusal: refusals.Refusal) -> Mapping[str, Any]:
-    secret = refusal.stage == "deliver"  # there it is a channel, and webhook URLs carry tokens
-    shown = place_of(refusal.url) if secret else _plain(refusal.url)
-    return {"refusal": refusal, "shown": shown, "link": None if secret else web_address(refusal.url)}
-
-
-def place_of(url: str) -> str:
-    """Whom a channel tells, without its secrets: the domain of a mailbox, the host of a webhook, else the scheme alone."""
-    scheme, _, rest = url.partition(":")
-    if scheme == "mailto":
-        name, at, domain = rest.partition("?")[0].rpartition("@")
-        return f"{name[:1]}…{at}{domain}" if at else "mail"
-    if scheme in ("http", "https"):
-        return f"{scheme}://{urlsplit(url).hostname or ''}"
-    return f"{scheme}:…"
-
-
-def web_address(url: str) -> str | None:
-    """For a link: nothing but http and https may be followed from our page, and no password is shown."""
-    return _plain(url) if url.partition(":")[0] in ("http", "https") else None
-
-
-def _plain(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+def overview() -> str:
+    """What ``copytaster --help`` prints; made from the table alone, so that no library is loaded for it."""
+    width = max(map(len, COMMANDS))
+    lines = ["Usage: copytaster [OPTIONS] COMMAND [ARGS]...", ""]
+    lines += ["  Crawls the news sites you choose, reads every article, and tells you within seconds when", ""]
+    lines[-1:] = ["  a name or phrase that you watch appears.", ""]
+    for title, section in SECTIONS.items():
+        lines += [f"{title}:", *(f"  {name:{width}}  {entry.help}" for name, entry in section.items()), ""]
+    lines += ["Options:"]
+    lines += ["  --version             Show the version and exit."]
+    lines += ["  --install-completion  Install completion for the current shell."]
+    lines += ["  --show-completion     Show completion for the current shell, to copy it."]
+    lines += ["  --help                Show this and exit; every command has its own.", ""]
+    return "\n".join([*lines, EXAMPLES, ""])

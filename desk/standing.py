@@ -121,8 +121,6 @@ def print_standing(standing: Standing) -> None:
 
 
 def _print_sources(standing: Standing) -> None:
-    from desk.commands.source import print_health
-
     if standing.sources:
         output.say(f"Sources: {_counts(standing.by_health)}.")
     worst = sorted(standing.sources, key=lambda each: (health_state(each) == "ok", each.name))
@@ -130,6 +128,23 @@ def _print_sources(standing: Standing) -> None:
     if len(worst) > MOST_SOURCES:
         output.say(f"… and {len(worst) - MOST_SOURCES} more: copytaster source list")
     output.say("")
+
+
+def print_health(found: Sequence[health.SourceHealth]) -> None:
+    rows = (
+        (
+            each.name,
+            health_state(each),
+            each.read_at,
+            each.found_at,
+            each.due_at if each.state == "active" else None,
+            each.silent_reason or each.last_error if each.failures or each.silent_at else None,
+            each.url,
+        )
+        for each in found
+    )
+    columns = ("source", "health", "last read", "last new", "next", "trouble", "address")
+    output.table(columns, rows, empty="There are no sources yet: copytaster source add https://example.org")
 
 
 def _print_processes(standing: Standing) -> None:

@@ -5,6 +5,7 @@ It owns routes and what every answer carries; what is shown, asked or done is de
 
 import os
 import pathlib
+import threading
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -16,7 +17,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from copytaster.config import Config
 from copytaster.errors import CopytasterError
-from desk import callbacks, health, overview
+from desk import callbacks, glance, health
+from desk.folding import fold
 from desk.serving import Web
 
 PAGES = pathlib.Path(__file__).parent / "pages"
@@ -81,17 +83,22 @@ def _add_health(app: FastAPI, web: Web) -> None:
 
 
 def _add_metrics(app: FastAPI, web: Web) -> None:
+    one_at_a_time = threading.Lock()
+
     @app.get("/metrics")
     def metrics() -> Response:
-        moved = generate_latest(_moved_registry())
+        with one_at_a_time:
+            moved = generate_latest(_moved_registry())
         asked = generate_latest(web.exporter.registry())
         return Response(moved + asked, headers={"cache-control": "no-store"}, media_type=CONTENT_TYPE_LATEST)
 
 
 def _moved_registry() -> CollectorRegistry:
     """Counters and histograms: of all processes that share a folder for them, or of this one alone."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder is None:
         return REGISTRY
+    fold(pathlib.Path(folder))
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
@@ -100,7 +107,7 @@ def _moved_registry() -> CollectorRegistry:
 def _add_status(app: FastAPI, web: Web) -> None:
     @app.get("/")
     def status() -> Response:
-        seen = overview.look(web.store)
+        seen = glance.look(web.store)
         depths = web.exporter.read().get("copytaster_queue_depth")
         hints = {labels[0]: int(depth) for labels, depth in depths} if depths is not None else None
         return web.page("status.html", seen=seen, hints=hints, refresh_seconds=REFRESH_SECONDS)

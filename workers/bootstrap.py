@@ -75,11 +75,10 @@ def server_secret(config: Config) -> str:
 def warm_up() -> None:
     """Does once what is slow the first time (language model, certificate authorities), before forks or tasks need it."""
     from copytaster import outbound
-    from workers.extraction.read import extract
+    from workers.extraction import read
     from workers.notifiers import mail, webhook  # noqa: F401  loads their libraries
 
-    paragraph = "<p>The ferry that has crossed here since 1911 made its last journey on the evening of 3 May 2024.</p>"
-    extract(f"<html lang=en><title>The last ferry</title><article>{paragraph * 5}</article></html>".encode(), None)
+    read.warm_up()
     outbound.client(Guard()).close()
 
 

@@ -1,6 +1,6 @@
 """The command that holds all others and imports each only when it is asked for.
 
-It owns that laziness; the table of commands is ``desk.cli``'s. It must not know what any command does.
+It owns that laziness; the table of commands is ``desk.overview``'s. It must not know what any command does.
 """
 
 from importlib import import_module
@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from desk.cli import COMMANDS, overview
+from desk.overview import COMMANDS, overview
 
 
 class Lazy(TyperGroup):

@@ -18,6 +18,7 @@ from desk.commands.options import AsJson, date, group, reading, span
 from desk.fetching import Fetcher, Manner, check_proxy, whole
 from desk.opening import Desk, config, desk
 from desk.sources import Added, Options, Site, add, find, health_state, look, survey
+from desk.standing import print_health
 from desk.writing import pair, since_or_all
 
 app = group("The sites that are read.\n\nExample: copytaster source add https://example.org")
@@ -180,23 +181,6 @@ def list_(json: AsJson = False) -> None:
             output.record(asdict(each) | {"health": health_state(each)})
         return
     print_health(found)
-
-
-def print_health(found: Sequence[health.SourceHealth]) -> None:
-    rows = (
-        (
-            each.name,
-            health_state(each),
-            each.read_at,
-            each.found_at,
-            each.due_at if each.state == "active" else None,
-            each.silent_reason or each.last_error if each.failures or each.silent_at else None,
-            each.url,
-        )
-        for each in found
-    )
-    columns = ("source", "health", "last read", "last new", "next", "trouble", "address")
-    output.table(columns, rows, empty="There are no sources yet: copytaster source add https://example.org")
 
 
 @app.command()

@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import queue
-import shlex
 import signal
 import socket
 import subprocess
@@ -17,20 +16,25 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from copytaster.config import Config
-from copytaster.errors import Transient
-from copytaster.store import Store, sources, watches
+from copytaster.errors import CopytasterError, Transient
+from copytaster.store import Store, watches
 from copytaster.watches import Watch, WatchId
 from desk.demo.figures import Figures, delays, read_figures
 from desk.demo.stage import Stage
 from desk.demo.world import SOURCES, WATCHES, apply_edit, build
+from desk.fetching import Manner
 from desk.loopback import SiteServer
+from desk.opening import Desk
 from desk.sinks import MailSink, Received, WebhookSink
+from desk.sources import Options, add, survey
 from workers.bootstrap import open_store
 
 READ_SECONDS = 40.0
 EDIT_SECONDS = 20.0
+EVERY_SECONDS = 2.0  # our own sites may be asked that often
 CALM_SECONDS = 0.7  # nothing to do for this long: what there was has been done
 READER = "mailto:reader@demo.example"
 
@@ -48,24 +52,36 @@ class Demo:
     alerts: list[tuple[str, dt.datetime]] = field(default_factory=list)
     mails: list[Received] = field(default_factory=list)
 
-    def settings(self, mail_url: str) -> dict[str, str]:
-        """What the demo's copytaster is told: our own sites may be asked without a pause, and often."""
-        return {
-            "COPYTASTER_DATA_DIR": str(self.folder),
-            "COPYTASTER_GUARD__ALLOW": '["127.0.0.1/32"]',
-            "COPYTASTER_MAIL__URL": mail_url,
-            "COPYTASTER_MAIL__SENDER": "copytaster <alerts@demo.example>",
-            "COPYTASTER_WEB__PORT": str(self.web_port),
-            "COPYTASTER_CRAWL__DELAY_SECONDS": "0",
-            "COPYTASTER_CRAWL__AUTOTHROTTLE": "false",
-            "COPYTASTER_CRAWL__MIN_INTERVAL_SECONDS": "2",
+    def configure(self, mail_url: str) -> Config:
+        """Writes the demo's copytaster.toml: our own sites may be asked without a pause, and often."""
+        settings: dict[str, dict[str, Any]] = {
+            "guard": {"allow": ["127.0.0.1/32"]},
+            "mail": {"url": mail_url, "sender": "copytaster <alerts@demo.example>"},
+            "web": {"port": self.web_port},
+            "crawl": {"delay_seconds": 0.0, "autothrottle": False, "min_interval_seconds": EVERY_SECONDS},
         }
+        lines = [
+            "# The demo's own; every setting is in the file that `copytaster init` writes.",
+            f"data_dir = {json.dumps(str(self.folder))}",
+        ]
+        for table, values in settings.items():
+            # JSON writes strings, numbers, booleans and lists just as TOML does.
+            lines += ["", f"[{table}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
+        self.config_file.write_text("\n".join(lines) + "\n", "utf-8")
+        return Config(**{**settings, "data_dir": self.folder})
 
-    def start(self, mail_url: str) -> None:
+    @property
+    def config_file(self) -> pathlib.Path:
+        return self.folder / "copytaster.toml"
+
+    def start(self) -> None:
         command = [sys.executable, "-P", "-m", "desk.cli", "up"]
-        variables = {**os.environ, **self.settings(mail_url), "COPYTASTER_LOG_LEVEL": "error"}
+        variables = {**os.environ, "COPYTASTER_CONFIG": str(self.config_file), "COPYTASTER_LOG_LEVEL": "error"}
         with (self.folder / "up.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
+
+    def _last_words(self) -> str:
+        return (self.folder / "up.log").read_text("utf-8", "replace").strip()[-500:] or "it said nothing."
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
@@ -86,7 +102,7 @@ class Demo:
             if time.monotonic() - calm_since > CALM_SECONDS or time.monotonic() > until:
                 return figures
             if self.process and self.process.poll() is not None:
-                raise Transient(f"copytaster ended by itself: see {self.folder / 'up.log'}.")
+                raise Transient(f"copytaster ended by itself: {self._last_words()}")
             time.sleep(0.1)
 
     def _show_alerts(self) -> int:
@@ -118,28 +134,27 @@ def run_demo(*, keep: bool = False) -> None:
         mail = stack.enter_context(MailSink(demo.mails.append))
         hook = stack.enter_context(WebhookSink(demo.arriving.put))
         stage.say("five invented news sites, a mail server and a webhook receiver are up on this machine", style="bold")
-        demo.start(mail.url)
+        config = demo.configure(mail.url)
+        demo.start()
         stack.callback(demo.stop)
-        store = open_store(Config(data_dir=demo.folder))
+        store = open_store(config)
         stack.callback(store.close)
-        _prepare(demo, store, hook.url)
-        figures = demo.show(store, READ_SECONDS)
+        _prepare(demo, Desk(config, store), hook.url)
+        demo.show(store, READ_SECONDS)
         stage.say("[bold]now one of the sites edits an article[/bold]: names come in that were not there before")
         before = len(demo.alerts)
         apply_edit(site, now, dt.datetime.now(dt.UTC))
         figures = demo.show(store, EDIT_SECONDS, alerts=before + 1)
-        stage.__exit__()
+        stage.close()
         stage.summary(figures, len(demo.alerts), len(demo.mails), delays(site.requests(), demo.alerts))
-        _what_next(demo, mail.url, keep=keep)
+        _what_next(demo, keep=keep)
         if keep:
             _wait_for_ctrl_c()
 
 
-def _prepare(demo: Demo, store: Store, hook_url: str) -> None:
-    """Watches and sources, as `copytaster watch add` and `copytaster source add` save them."""
-    from desk.sources import Wishes, add
-
-    with store.write() as tx:
+def _prepare(demo: Demo, here: Desk, hook_url: str) -> None:
+    """Watches and sources, by what `copytaster watch add` and `copytaster source add` call."""
+    with here.store.write() as tx:
         watches.ensure_owner(tx)
         told = [watches.ensure_channel(tx, url).id for url in (hook_url, READER)]
         for each in WATCHES:
@@ -153,6 +168,15 @@ def _prepare(demo: Demo, store: Store, hook_url: str) -> None:
             )
             watches.save(tx, watch)
     demo.stage.say(f"{len(WATCHES)} watches are saved: " + ", ".join(each.name for each in WATCHES))
+    options = Options(manner=Manner(proxy=demo.site.proxy), alert_since_seconds=86_400.0, every_seconds=EVERY_SECONDS)
+    for url, found in survey(here, SOURCES, options, {}):
+        if isinstance(found, CopytasterError):
+            raise found
+        added = add(here, found, options)
+        kinds = ", ".join(each.kind for each in found.found.endpoints)
+        demo.stage.say(f"source {url} is added by its {kinds}: {len(found.links)} items, {added.taken.alerting} may alert")
+        for address, reason in found.found.refused:
+            demo.stage.say(f"  left out: {address}: {reason}", style="yellow")
 
 
 def _remove(folder: str) -> None:
@@ -168,7 +192,7 @@ def _free_port() -> int:
         return port
 
 
-def _what_next(demo: Demo, mail_url: str, *, keep: bool) -> None:
+def _what_next(demo: Demo, *, keep: bool) -> None:
     """With ``keep``, how to look into the one that is still running; else how to begin with one's own sites."""
     if not keep:
         demo.stage.next_steps(
@@ -181,11 +205,10 @@ def _what_next(demo: Demo, mail_url: str, *, keep: bool) -> None:
             ]
         )
         return
-    shell = " ".join(f"{name}={shlex.quote(value)}" for name, value in demo.settings(mail_url).items())
     demo.stage.next_steps(
         [
             (f"http://127.0.0.1:{demo.web_port}/", "its page"),
-            (f"export {shell}", "then every command works on it:"),
+            (f"export COPYTASTER_CONFIG={demo.config_file}", "then every command works on it:"),
             ("copytaster search 'sanction*'", "search all that was read"),
             ("copytaster status", "sources, queues, alerts"),
             ("Ctrl-C", "ends it"),

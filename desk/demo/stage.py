@@ -35,6 +35,10 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The moving line is over; what is printed from now on stays."""
         self._live.stop()
 
     def say(self, text: str, *, style: str = "") -> None:
@@ -96,7 +100,7 @@ def _panel(item: Mapping[str, Any], seconds: float | None) -> Panel:
         rows.append(Text("also: " + ", ".join(copy["source"] for copy in item["copies"]), style="dim"))
     rows.append(Text(item["why"], style="italic dim"))
     rows.append(Text(article["url"], style="blue"))
-    late = f" · {seconds:.2f} s after the page was read" if seconds is not None else ""
+    late = f" · {seconds:.2f} s after its page was fetched" if seconds is not None else ""
     edited = " · after an edit" if item["edited"] else ""
     head = f"[bold]{item['watch']['name']}[/bold] · {article['source']} · {article['language']}{edited}{late}"
     return Panel(Group(*rows), title=head, title_align="left", border_style="green", width=100)

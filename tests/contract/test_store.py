@@ -104,11 +104,12 @@ def test_a_server_that_is_away_is_transient_and_its_password_stays_secret():
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(
-    st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1)),
+    st.integers(-(2**51), 2**53),
     st.integers(-14 * 60, 14 * 60),
 )
-def test_an_instant_comes_back_to_the_microsecond_in_utc(store, naive, offset):
-    moment = naive.replace(tzinfo=dt.timezone(dt.timedelta(minutes=offset)))
+def test_an_instant_comes_back_to_the_microsecond_in_utc(store, microseconds, offset):
+    zone = dt.timezone(dt.timedelta(minutes=offset))
+    moment = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=microseconds)).astimezone(zone)
     with store.write() as tx:
         leases_row = {"name": "instant", "token": "t", "leased_until": moment}
         row = tx.insert(schema.leases).values(leases_row)
@@ -128,9 +129,13 @@ def test_instants_are_ordered_as_time_is(store):
 
 
 def test_a_failed_transaction_leaves_nothing(store, source_id):
-    with pytest.raises(RuntimeError), store.write() as tx:
-        links.add(tx, source_id, None, [finding(1)])
-        raise RuntimeError
+    def add_and_fail():
+        with store.write() as tx:
+            links.add(tx, source_id, None, [finding(1)])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        add_and_fail()
     with store.read() as tx:
         assert links.known(tx, ["link-1"]) == {}
 
@@ -586,7 +591,9 @@ def put_article(tx, source_id, number, extracted=READ):
 
 def test_an_article_comes_back_as_it_was_read(store, source_id):
     moment = Printed(dt.datetime(2026, 11, 22, 20, 30, tzinfo=dt.UTC), 210, "second")
-    read = Extracted(title="عنوان", text="یک\nدو", authors=("آ", "B"), published=moment, language="fa", topics=("x",), extractor="t 1")
+    read = Extracted(
+        title="عنوان", text="یک\nدو", authors=("آ", "B"), published=moment, language="fa", topics=("x",), extractor="t 1"
+    )
     with store.write() as tx:
         article_id = put_article(tx, source_id, 1, read)
         found = articles.get(tx, article_id)

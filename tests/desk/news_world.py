@@ -1,4 +1,4 @@
-"""A small store with something of everything, for what the desk shows: written by hand, row by row, through the store's own doors."""
+"""A small store with something of everything, for what the desk shows: made row by row, through the store's own doors."""
 
 import datetime as dt
 

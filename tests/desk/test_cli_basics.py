@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine, event
 from typer.core import TyperGroup
 
-from desk.cli import COMMANDS, SECTIONS, overview
 from desk.commands.root import root
+from desk.overview import COMMANDS, SECTIONS, overview
 from tests.desk.conftest import is_one_sentence
 
 

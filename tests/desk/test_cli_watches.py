@@ -195,8 +195,11 @@ def test_what_is_exported_is_read_back_as_it_was(call, store):
     assert (wanted.query, list(wanted.aliases), wanted.quiet) == (watch.query, list(watch.aliases), watch.quiet)
 
 
-BAD_LINES = ["{", "[]", "{}", '{"query": 3}', '{"query": "a", "to": "x"}', '{"query": "("}', '{"query": "a", "digest": "no"}',
-             '{"query": "a", "quiet": "night"}', '{"query": "a", "zone": 7}', "[" * 100_000, '{"query": "a", "to": ["ftp:"]}']  # fmt: skip
+BAD_LINES = [
+    *("{", "[]", "{}", "[" * 100_000, '{"query": 3}', '{"query": "("}', '{"query": "a", "to": "x"}'),
+    *('{"query": "a", "digest": "no"}', '{"query": "a", "quiet": "night"}', '{"query": "a", "zone": 7}'),
+    *('{"query": "a", "level": "x"}', '{"query": "a", "to": ["ftp:"]}', '{"query": "a", "muted_until": "soon"}'),
+]
 
 
 def test_bad_lines_of_an_import_are_named_and_the_others_taken(call):

@@ -1,6 +1,9 @@
 """The gauges: true to the store, asked no more often than they need be, there when the store is not."""
 
+import asyncio
+import json
 import subprocess
+import sys
 
 import httpx
 import pytest
@@ -160,8 +163,6 @@ async def fetched(app):
 
 @pytest.mark.service
 def test_promtool_has_nothing_to_say_against_our_metrics(store, tmp_path, promtool):
-    import asyncio
-
     page = asyncio.run(fetched(metrics_page(store, tmp_path))).content
     judged = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
     ours = [line for line in (judged.stdout + judged.stderr).decode().splitlines() if line.startswith("copytaster")]
@@ -173,18 +174,21 @@ def test_promtool_has_nothing_to_say_against_our_metrics(store, tmp_path, promto
 @pytest.mark.slow
 def test_a_real_prometheus_scrapes_every_gauge(tmp_path):
     """Over a real server: names, labels and types as Prometheus takes them."""
-    import sys
-
     binary = finding.need("prometheus")
     port, own_port = running.free_port(), running.free_port()
     program = (
         "import sys; from copytaster.config import Config; from desk.web import serve;"
         "serve(Config(data_dir=sys.argv[1], web={'port': int(sys.argv[2])}))"
     )
-    config = f"scrape_configs: [{{job_name: copytaster, scrape_interval: 200ms, scrape_timeout: 200ms, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}]"
+    job = {
+        "job_name": "copytaster",
+        "scrape_interval": "200ms",
+        "scrape_timeout": "200ms",
+        "static_configs": [{"targets": [f"127.0.0.1:{port}"]}],
+    }
     web_command = [sys.executable, "-c", program, str(tmp_path / "data"), str(port)]
     with running.folder() as home, running.running(web_command, lambda: running.accepts(port), cwd=running_root(home)):
-        (home / "prometheus.yml").write_text(config)
+        (home / "prometheus.yml").write_text(json.dumps({"scrape_configs": [job]}))
         command = [str(binary), f"--config.file={home}/prometheus.yml", f"--storage.tsdb.path={home}/tsdb"]
         with running.running([*command, f"--web.listen-address=127.0.0.1:{own_port}"], lambda: has_scraped(own_port), cwd=home):
             answer = httpx.get(f"http://127.0.0.1:{own_port}/api/v1/label/__name__/values").json()

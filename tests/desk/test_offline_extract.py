@@ -9,8 +9,21 @@ import pytest
 from desk.offline_extract import extract_batch, extract_file
 
 PAGES = pathlib.Path(__file__).parents[1] / "pages"
-KEYS = ["file", "url", "canonical_url", "title", "authors", "published_at", "modified_at", "language", "text", "site_name", "topics",
-        "image", "extractor"]  # fmt: skip
+KEYS = [
+    "file",
+    "url",
+    "canonical_url",
+    "title",
+    "authors",
+    "published_at",
+    "modified_at",
+    "language",
+    "text",
+    "site_name",
+    "topics",
+    "image",
+    "extractor",
+]
 
 
 def test_a_page_is_printed_with_every_documented_key():

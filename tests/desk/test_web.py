@@ -168,7 +168,7 @@ def test_no_secret_of_a_channel_is_on_the_page(client, store):
 
 def test_whatever_a_site_prints_is_escaped(client, store):
     source_id, _ = world.add_source(store, "gazette")
-    bad = "<script>alert(1)</script> Fatemiyoun \"><img src=x onerror=alert(2)>"
+    bad = '<script>alert(1)</script> Fatemiyoun "><img src=x onerror=alert(2)>'
     watch, _ = world.add_watch(store, "Fatemiyoun", "mailto:desk@example.org")
     world.add_alert(store, watch, world.add_article(store, source_id, 1, title=bad, text=bad), "Fatemiyoun")
     world.add_refusal(store, url="javascript:alert(3)", detail="<b>bold</b>")
@@ -310,7 +310,10 @@ def test_a_watch_with_a_naughty_name_is_shown_as_text(client, store):
 @pytest.mark.slow
 def test_a_real_server_answers_and_stops_in_order_on_sigterm(tmp_path):
     port = _closed_port()
-    program = "import sys; from copytaster.config import Config; from desk.web import serve; serve(Config(data_dir=sys.argv[1], web={'port': int(sys.argv[2])}))"
+    program = (
+        "import sys; from copytaster.config import Config; from desk.web import serve;"
+        "serve(Config(data_dir=sys.argv[1], web={'port': int(sys.argv[2])}))"
+    )
     server = subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(port)])
     try:
         assert json.loads(_fetch(f"http://127.0.0.1:{port}/health/live")) == {"live": True}

@@ -107,14 +107,18 @@ def test_real_articles_do_not_merge_and_their_copies_do(corpus):
     assert sum(found(sign, signature(edited(text, 0.05, 7))) for text, sign in spaced) >= 0.98 * len(spaced)
 
 
+WEATHER = (
+    "Wetter in {}: Am {} erreichen die Temperaturen {} Grad, in der Nacht sinken sie auf {} Grad. Der Wind weht mit {} "
+    "Kilometern in der Stunde aus Westen, die Regenwahrscheinlichkeit liegt bei {} Prozent."
+)
+RESULTS = "Full time: {} {} {} {}. The goals fell in the {} and the {} minute before a crowd of {}."
+RATES = "USD/{} closed at {} on Tuesday, {} percent against the day before; gold stood at {} and oil at {} dollars."
+GAMES = [("Ashford", 2, 1, "Elm", 14, 77, 4210), ("Elm", 0, 3, "Oakley", 33, 81, 2977), ("Oakley", 1, 1, "Ashford", 9, 60, 5120)]
 TEMPLATES = [
-    ("Wetter in {}: Am {} erreichen die Temperaturen {} Grad, in der Nacht sinken sie auf {} Grad. Der Wind weht mit {} Kilometern in der "
-     "Stunde aus Westen, die Regenwahrscheinlichkeit liegt bei {} Prozent.", [("Ulm", 3, 21, 9, 14, 40), ("Ulm", 4, 17, 6, 25, 80), ("Hof", 4, 12, 2, 31, 75)]),
-    ("Full time: {} {} {} {}. The goals fell in the {} and the {} minute before a crowd of {}.",
-     [("Ashford", 2, 1, "Elm Town", 14, 77, 4210), ("Elm Town", 0, 3, "Oakley", 33, 81, 2977), ("Oakley", 1, 1, "Ashford", 9, 60, 5120)]),
-    ("USD/{} closed at {} on Tuesday, {} percent against the day before; gold stood at {} and oil at {} dollars.",
-     [("TRY", "34.10", "0.3", 2650, 71), ("JPY", "151.22", "1.1", 2611, 74), ("UAH", "41.35", "0.2", 2702, 69)]),
-]  # fmt: skip
+    (WEATHER, [("Ulm", 3, 21, 9, 14, 40), ("Ulm", 4, 17, 6, 25, 80), ("Hof", 4, 12, 2, 31, 75)]),
+    (RESULTS, GAMES),
+    (RATES, [("TRY", "34.10", "0.3", 2650, 71), ("JPY", "151.22", "1.1", 2611, 74), ("UAH", "41.35", "0.2", 2702, 69)]),
+]
 
 
 @pytest.mark.parametrize(("template", "fillings"), TEMPLATES, ids=["weather", "results", "rates"])

@@ -81,7 +81,12 @@ def ask(store, tmp_path, method, path, **more):
 
 
 def question(form, **changes):
-    return {"hub.mode": "subscribe", "hub.topic": form["hub.topic"], "hub.challenge": "c-1", "hub.lease_seconds": "864000"} | changes
+    return {
+        "hub.mode": "subscribe",
+        "hub.topic": form["hub.topic"],
+        "hub.challenge": "c-1",
+        "hub.lease_seconds": "864000",
+    } | changes
 
 
 def confirm(store, tmp_path, form, **changes):

@@ -49,9 +49,8 @@ def _without_site(text: str, names: set[tuple[str, ...]], others: list[str]) -> 
     cuts = [match for match in _SEPARATOR.finditer(text) if match.start() > 0]
     for cut in cuts:
         head, tail = text[: cut.start()], text[cut.end() :]
-        if words(tail) in names or (
-            (len(words(head)) > 2 or len(head) >= 10) and any(words(other) == words(head) for other in others)
-        ):
+        headline = len(words(head)) > 2 or len(head) >= 10  # Chinese and Japanese put a headline into one word
+        if words(tail) in names or (headline and any(words(other) == words(head) for other in others)):
             return head
     return text
 

@@ -10,6 +10,7 @@ import importlib.metadata
 from copytaster.charset import decode
 from copytaster.errors import Rejected
 from copytaster.news import Extracted
+from copytaster.text import words
 from workers.extraction import dates, metadata, verdict
 from workers.extraction.authors import authors
 from workers.extraction.body import body as read_body
@@ -27,6 +28,8 @@ _OTHER_KINDS = {
     b"\x1f\x8b": "compressed data",
 }
 
+MOST_KICKER_WORDS = 4
+
 
 def extract(body: bytes, url: str | None, content_type: str | None = None) -> Extracted:
     """Read one article.
@@ -39,7 +42,17 @@ def extract(body: bytes, url: str | None, content_type: str | None = None) -> Ex
     text = read_body(document)
     title = metadata.title(document)
     verdict.check(document, title, text)
-    return _extracted(document, title or line(text.split("\n", 1)[0], 200), text)
+    return _extracted(document, title or line(text.split("\n", 1)[0], 200), _below_headline(text, title))
+
+
+def _below_headline(text: str, title: str) -> str:
+    """The text without the headline that opens it, and the section's name above that: the title is a field of its own."""
+    paragraphs = text.split("\n")
+    for number, paragraph in enumerate(paragraphs[:2]):
+        if words(paragraph) == words(title) and len(paragraphs) > number + 1:
+            above = paragraphs[:number]
+            return text if any(len(each.split()) > MOST_KICKER_WORDS for each in above) else "\n".join(paragraphs[number + 1 :])
+    return text
 
 
 def _check_kind(body: bytes, content_type: str | None) -> None:
