@@ -176,7 +176,7 @@ def _prepare(demo: Demo, here: Desk, hook_url: str) -> None:
         kinds = ", ".join(each.kind for each in found.found.endpoints)
         demo.stage.say(f"source {url} is added by its {kinds}: {len(found.links)} items, {added.taken.alerting} may alert")
         for address, reason in found.found.refused:
-            demo.stage.say(f"  left out: {address}: {reason}", style="yellow")
+            demo.stage.say(f"left out: {address}: {reason}", style="yellow")
 
 
 def _remove(folder: str) -> None:

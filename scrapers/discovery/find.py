@@ -77,7 +77,10 @@ class _Search:
             if not self.robots.allowed(self.agent, candidate.url):
                 raise Rejected("robots", "robots.txt does not let it be fetched")
             self.left -= 1
-            return _weighed(candidate, _answer(self.fetch(candidate.url), candidate.url), allow)
+            weighed = _weighed(candidate, _answer(self.fetch(candidate.url), candidate.url), allow)
+            if weighed.kind == "feed" and not weighed.items:
+                raise Rejected("no_items", "the feed has no item that can be read: it is empty or broken")
+            return weighed
         except CopytasterError as error:
             if candidate.why != "guess":
                 self.refused.append((candidate.url, str(error)))

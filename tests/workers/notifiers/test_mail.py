@@ -190,7 +190,7 @@ def test_a_server_that_greets_with_a_refusal_refuses_no_mailbox(outbox, message)
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-def test_tls_is_spoken_from_the_start_or_when_offered_and_a_password_asks_for_a_true_certificate(  # noqa: PLR0917  fixtures
+def test_tls_is_spoken_from_the_start_or_when_offered_and_a_password_asks_for_a_true_certificate(
     box, outbox, message, monkeypatch, tmp_path, scheme
 ):
     context, port = self_signed(tmp_path), free_port()
