@@ -31,9 +31,9 @@ def crawl(config: Config, *, source: str | None = None) -> None:
     """One bounded run of the spider; whoever started it starts the next one."""
     _own_metrics(config, "crawl")
     from scrapers.run import crawl as run
-    from workers.app import Hints, make_app
+    from workers.app import Hints
 
-    run(config, source=source, hint=Hints(make_app(config)))
+    run(config, source=source, hint=Hints(config))
 
 
 def worker(config: Config, *, queues: Sequence[str] = (), pool: Pool = "prefork", processes: int = 0) -> None:

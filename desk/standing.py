@@ -88,11 +88,11 @@ def _due(tx: Tx) -> dict[str, int]:
 
 def _depths(here: Desk) -> dict[str, int | None]:
     """Asked only where there is somebody to ask: an embedded server that does not run has no socket."""
-    from workers.app import STAGES, Hints, make_app
+    from workers.app import STAGES, Hints
 
     if not here.config.redis.url and not here.config.redis_socket.exists():
         return dict.fromkeys(STAGES)
-    hints = Hints(make_app(here.config))
+    hints = Hints(here.config)
     found: dict[str, int | None] = {}
     for stage in STAGES:
         found[stage] = hints.depth(stage)

@@ -126,11 +126,10 @@ def serve(config: Config) -> None:
     import uvicorn
 
     from workers.app import Hints
-    from workers.app import make_app as make_broker
     from workers.bootstrap import open_store, server_secret
 
     store = open_store(config)
-    web = Web(config, store, Hints(make_broker(config)).depth, server_secret(config))
+    web = Web(config, store, Hints(config).depth, server_secret(config))
     settings = uvicorn.Config(
         make_app(web),
         host=config.web.host,

@@ -177,7 +177,8 @@ class UnpackMiddleware:
             request.meta["packed"] = response.body
         headers = Headers(response.headers)
         del headers[b"Content-Encoding"]
-        return response.replace(body=body, headers=headers)
+        # Not `response.replace`: it asks a text response for its encoding, which takes 6 ms to guess and which nobody needs.
+        return Response(response.url, response.status, headers, body, response.flags, request)
 
 
 def unpack(data: bytes, url: str) -> tuple[bytes, bool]:

@@ -6,22 +6,25 @@ It owns broker settings that were measured to matter; it must not know what a st
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from copytaster import metrics
 from copytaster.config import Config
 
 STAGES = ("ingest", "deliver", "index")
-# To ask once and quickly: by itself kombu tries for 12 s where nothing listens, and waits 30 s for one that hangs.
+# A hint is asked for once and quickly: by itself kombu tries for 12 s where nothing listens, and waits 30 s for one that
+# hangs.
 ASKING = {"max_retries": 0, "socket_timeout": 3, "socket_connect_timeout": 2}
 TASK_SECONDS = 25  # below every lease, so that a task that hangs is dead before its row is given to another
 log = logging.getLogger("copytaster.broker")
 
 
-def make_app(config: Config) -> Celery:
-    """The app over the configured broker; it connects when it is first used."""
+def make_app(config: Config, *, transport: Mapping[str, Any] | None = None) -> Celery:
+    """The app over the configured broker; it connects when it is first used. ``transport``: options that differ."""
     app = Celery("copytaster", broker=config.redis_url, set_as_current=False)
     app.conf.update(
         task_acks_late=True,
@@ -51,30 +54,46 @@ def make_app(config: Config) -> Celery:
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 10,
+            **(transport or {}),
         },
     )
     return app
 
 
 class Hints:
-    """Sends hints, one a stage and a short while at most, and never fails: the reconciler finds what a lost hint left.
+    """Sends hints and never fails: the reconciler finds what a lost one left.
 
-    ``__call__(stage)`` is safe in any thread. ``broker_up`` is the outcome of the last try.
+    ``hints(stage)`` is safe in any thread. Within ``every_seconds`` the first goes at once and the rest become one at the
+    end of it: whoever gets a hint drains the whole stage. ``broker_up`` is the outcome of the last try.
     """
 
-    def __init__(self, app: Celery, *, every_seconds: float = 0.05) -> None:
-        self._app = app
+    def __init__(self, config: Config, *, every_seconds: float = 0.05) -> None:
+        self._app = make_app(config, transport=ASKING)
         self._every_seconds = every_seconds
         self._sent: dict[str, float] = {}
+        self._late: set[str] = set()  # stages whose hint is on its way at the end of the span
         self._lock = threading.Lock()
         self.broker_up = True
 
     def __call__(self, stage: str) -> None:
         with self._lock:
+            if stage in self._late:
+                return
             now = time.monotonic()
-            if now - self._sent.get(stage, 0.0) < self._every_seconds:
-                return  # the hint just sent is still on its way, and whoever gets it drains the stage
+            wait = self._sent.get(stage, -1.0) + self._every_seconds - now
+            if wait > 0:
+                self._late.add(stage)
+                timer = threading.Timer(wait, self._send_late, (stage,))
+                timer.daemon = True
+                timer.start()
+                return
             self._sent[stage] = now
+        self.send(stage)
+
+    def _send_late(self, stage: str) -> None:
+        with self._lock:
+            self._late.discard(stage)
+            self._sent[stage] = time.monotonic()
         self.send(stage)
 
     def send(self, stage: str) -> None:
@@ -82,6 +101,7 @@ class Hints:
             self._app.send_task(f"copytaster.{stage}", retry=False)
             self.broker_up = True
         except (OperationalError, OSError) as error:
+            metrics.HINTS_LOST.inc()
             if self.broker_up:
                 log.warning("the broker can't be reached, so work waits for the reconciler: %s", error)
             self.broker_up = False
@@ -89,7 +109,7 @@ class Hints:
     def depth(self, stage: str) -> int | None:
         """How many hints wait for a stage; None where the broker can't be asked."""
         try:
-            with self._app.connection_for_read(transport_options=ASKING) as connection:
+            with self._app.connection_for_read() as connection:
                 found = connection.default_channel.client.llen(stage)
         except (OperationalError, OSError, *self._app.connection_for_read().connection_errors):
             self.broker_up = False

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable
 
+from copytaster import outbound
 from copytaster.config import Config
 from copytaster.crashpoints import arm
 from copytaster.errors import Rejected
@@ -11,7 +12,8 @@ from copytaster.guard import Guard
 from copytaster.store import Store, articles
 from copytaster.store.processes import Progress
 from search.engine import SearchEngine
-from workers.app import Hints, make_app
+from workers import silence, websub
+from workers.app import Hints
 from workers.notifiers import Notifiers, Outbox
 from workers.reconciler import Reconciler
 from workers.services import Services
@@ -74,7 +76,6 @@ def server_secret(config: Config) -> str:
 
 def warm_up() -> None:
     """Does once what is slow the first time (language model, certificate authorities), before forks or tasks need it."""
-    from copytaster import outbound
     from workers.extraction import read
     from workers.notifiers import mail, webhook  # noqa: F401  loads their libraries
 
@@ -93,7 +94,7 @@ def make_services(config: Config, kind: str, hint: Callable[[str], None] | None 
         watchlist=Watchlist(),
         engine=open_engine(config, store),
         notifiers=open_notifiers(config, secret),
-        hint=hint or Hints(make_app(config)),
+        hint=hint or Hints(config),
         progress=progress,
         token=progress.name,
         secret=secret,
@@ -101,12 +102,20 @@ def make_services(config: Config, kind: str, hint: Callable[[str], None] | None 
 
 
 def make_reconciler(config: Config) -> Reconciler:
-    store, hints = open_store(config), Hints(make_app(config))
+    store, hints = open_store(config), Hints(config)
     progress = Progress(store, "beat")
     return Reconciler(
         store=store,
         hints=hints,
         every_seconds=config.workers.reconcile_seconds,
-        chores=lambda: None,
+        chores=lambda: _chores(config, store),
         note=progress.note,
     )
+
+
+def _chores(config: Config, store: Store) -> None:
+    """What the reconciler does once a minute."""
+    silence.report(store)
+    if config.web.public_url:
+        with outbound.client(Guard(config.guard.allow)) as client:
+            websub.subscribe_due(store, client, config.web.public_url)

@@ -150,7 +150,8 @@ def _stage_seconds(rig: Rig) -> dict[str, float]:
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str((rig.folder / "data" / "metrics").resolve()))
+    folder = (rig.folder / "data" / "metrics").resolve()
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
     samples = [sample for metric in registry.collect() for sample in metric.samples]
     return {each.labels["stage"]: each.value for each in samples if each.name == "copytaster_stage_cpu_seconds_total"}
 

@@ -68,7 +68,7 @@ class Demo:
             # JSON writes strings, numbers, booleans and lists just as TOML does.
             lines += ["", f"[{table}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
         self.config_file.write_text("\n".join(lines) + "\n", "utf-8")
-        return Config(**{**settings, "data_dir": self.folder})
+        return Config.model_validate({**settings, "data_dir": self.folder})
 
     @property
     def config_file(self) -> pathlib.Path:

@@ -26,7 +26,8 @@ def article(rng: random.Random, vocabulary: list[str], title: str) -> tuple[byte
     weights = [1 / (rank + 3) for rank in range(len(vocabulary))]
     paragraphs = [" ".join(rng.choices(vocabulary, weights, k=40)).capitalize() + "." for _ in range(5)]
     body = "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
-    page = f"<!doctype html><html lang=en><head><title>{title}</title></head><body><article><h1>{title}</h1>{body}</article></body></html>"
+    head = f"<!doctype html><html lang=en><head><title>{title}</title></head>"
+    page = f"{head}<body><article><h1>{title}</h1>{body}</article></body></html>"
     return page.encode(), "\n".join(paragraphs)
 
 

@@ -31,10 +31,10 @@ def program(service: str) -> pathlib.Path | None:
 
 def missing(service: str) -> NoReturn:
     """Skips the test by the service's name; where CI is set nothing may be missing, so there it fails."""
-    sentence = f"{MARK}: {service} is not installed (install: apt-get install {INSTALL[service]})"
+    sentence = f"{service} is not installed (install: apt-get install {INSTALL[service]})"
     if os.environ.get("CI"):
-        pytest.fail(sentence, pytrace=False)
-    pytest.skip(sentence)
+        pytest.fail(f"Where CI is set no service may be missing: {sentence}", pytrace=False)
+    pytest.skip(f"{MARK}: {sentence}")
 
 
 def need(service: str) -> pathlib.Path:
