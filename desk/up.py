@@ -163,6 +163,7 @@ def preload() -> None:
 
     warm_up()
     gc.collect()
+    gc.set_threshold(20_000, 20, 20)  # parsing makes 700 objects, the default, a few times a page
     gc.freeze()  # a collection in a child would touch, and so copy, every page
 
 

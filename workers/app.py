@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import Celery
+from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from copytaster import metrics
@@ -67,12 +68,13 @@ class Hints:
     end of it: whoever gets a hint drains the whole stage. ``broker_up`` is the outcome of the last try.
     """
 
-    def __init__(self, config: Config, *, every_seconds: float = 0.05) -> None:
+    def __init__(self, config: Config, *, every_seconds: float = 0.2) -> None:
         self._app = make_app(config, transport=ASKING)
         self._every_seconds = every_seconds
         self._sent: dict[str, float] = {}
         self._late: set[str] = set()  # stages whose hint is on its way at the end of the span
         self._lock = threading.Lock()
+        self._asking: Connection | None = None
         self.broker_up = True
 
     def __call__(self, stage: str) -> None:
@@ -107,12 +109,13 @@ class Hints:
             self.broker_up = False
 
     def depth(self, stage: str) -> int | None:
-        """How many hints wait for a stage; None where the broker can't be asked."""
+        """How many hints wait for a stage; None where the broker can't be asked. For one thread at a time."""
         try:
-            with self._app.connection_for_read() as connection:
-                found = connection.default_channel.client.llen(stage)
+            # Kept open: connecting takes 10 ms, and this is asked every few seconds for ever.
+            self._asking = self._asking or self._app.connection_for_read()
+            found = self._asking.default_channel.client.llen(stage)
         except (OperationalError, OSError, *self._app.connection_for_read().connection_errors):
-            self.broker_up = False
+            self.broker_up, self._asking = False, None
             return None
         self.broker_up = True
         return int(found)

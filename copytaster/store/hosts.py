@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Float, bindparam, case, func, or_, select, update
+from sqlalchemy import BindParameter, Float, Select, bindparam, case, func, null, or_, select, update
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.elements import ColumnElement
 
 from copytaster.store.db import Tx, insert_into
 from copytaster.store.schema import endpoints, hosts, links, sources
@@ -37,6 +36,29 @@ class Manners:
 
 
 LEASE_FIELDS = [hosts.c[name] for name in HostLease.__dataclass_fields__]
+NOW: BindParameter[dt.datetime] = bindparam("now", type_=Instant)
+NAMES: BindParameter[list[str]] = bindparam("names", expanding=True)
+_CLAIMABLE = (
+    hosts.c.due_at <= NOW,
+    or_(hosts.c.leased_until.is_(None), hosts.c.leased_until <= NOW),
+    or_(hosts.c.next_allowed_at.is_(None), hosts.c.next_allowed_at <= NOW),
+)
+_ANY = select(hosts.c.host).where(*_CLAIMABLE).limit(1)
+_LEASE = update(hosts).where(hosts.c.host.in_(NAMES)).values(lease_token=bindparam("token"), leased_until=bindparam("until"))
+_HELD = select(hosts.c.host).where(hosts.c.lease_token == bindparam("token"), hosts.c.leased_until > NOW)
+_RELEASE = (
+    update(hosts)
+    .where(hosts.c.host == bindparam("name"), hosts.c.lease_token == bindparam("token"))
+    .values(lease_token=null(), leased_until=null(), due_at=bindparam("due"), next_allowed_at=bindparam("allowed"))
+    .values(delay_seconds=func.coalesce(bindparam("delay", type_=Float), hosts.c.delay_seconds))
+)
+_EARLIEST = [
+    select(table.c.host, func.min(table.c.due_at))
+    .where(table.c.host.in_(NAMES), table.c.due_at.is_not(None))
+    .where(table.c.source_id.in_(select(sources.c.id).where(sources.c.state == "active")))
+    .group_by(table.c.host)
+    for table in (endpoints, links)
+]
 
 
 def touch(tx: Tx, due: Mapping[str, dt.datetime]) -> None:
@@ -60,27 +82,28 @@ def claim(tx: Tx, token: str, *, limit: int, seconds: float, only: Collection[st
 
     The longest due come first.
     """
-    query = select(*LEASE_FIELDS).where(*_claimable(tx.now)).order_by(hosts.c.due_at).limit(limit)
-    if only is not None:
-        query = query.where(hosts.c.host.in_(only))
-    if tx.dialect == "postgresql":
-        query = query.with_for_update(skip_locked=True)
-    found = [HostLease(*row) for row in tx.conn.execute(query)]
+    wanted: dict[str, Any] = {"now": tx.now, "most": limit}
+    if only is None:
+        query = _claim(tx.dialect, some=False)
+    else:
+        query, wanted["names"] = _claim(tx.dialect, some=True), list(only)
+    found = [HostLease(*row) for row in tx.conn.execute(query, wanted)]
     if found:
-        held = {"lease_token": token, "leased_until": tx.now + dt.timedelta(seconds=seconds)}
-        tx.conn.execute(update(hosts).where(hosts.c.host.in_([h.host for h in found])).values(**held))
+        until = tx.now + dt.timedelta(seconds=seconds)
+        tx.conn.execute(_LEASE, {"names": [each.host for each in found], "token": token, "until": until})
     return found
+
+
+@cache
+def _claim(dialect: str, *, some: bool) -> Select[*tuple[Any, ...]]:
+    query = select(*LEASE_FIELDS).where(*_CLAIMABLE).order_by(hosts.c.due_at).limit(bindparam("most"))
+    query = query.where(hosts.c.host.in_(NAMES)) if some else query
+    return query.with_for_update(skip_locked=True) if dialect == "postgresql" else query
 
 
 def claimable(tx: Tx) -> bool:
     """Whether any host waits for a crawler: the cheap look of an idle one, which takes no write lock."""
-    return tx.conn.execute(select(hosts.c.host).where(*_claimable(tx.now)).limit(1)).first() is not None
-
-
-def _claimable(now: dt.datetime) -> tuple[ColumnElement[bool], ...]:
-    free = or_(hosts.c.leased_until.is_(None), hosts.c.leased_until <= now)
-    allowed = or_(hosts.c.next_allowed_at.is_(None), hosts.c.next_allowed_at <= now)
-    return hosts.c.due_at <= now, free, allowed
+    return tx.conn.execute(_ANY, {"now": tx.now}).first() is not None
 
 
 def renew(tx: Tx, token: str, *, seconds: float) -> set[str]:
@@ -92,8 +115,7 @@ def renew(tx: Tx, token: str, *, seconds: float) -> set[str]:
 
 def held(tx: Tx, token: str) -> set[str]:
     """Hosts whose results may still be written under ``token``: a lease may have run out and moved on."""
-    mine = (hosts.c.lease_token == token) & (hosts.c.leased_until > tx.now)
-    return set(tx.conn.execute(select(hosts.c.host).where(mine)).scalars())
+    return set(tx.conn.execute(_HELD, {"token": token, "now": tx.now}).scalars())
 
 
 def release(tx: Tx, token: str, given: Mapping[str, Manners]) -> None:
@@ -101,43 +123,39 @@ def release(tx: Tx, token: str, given: Mapping[str, Manners]) -> None:
     if not given:
         return
     due = _earliest_work(tx, given)
-    mine = (hosts.c.host == bindparam("name")) & (hosts.c.lease_token == token)
-    values: dict[str, Any] = {
-        "lease_token": None,
-        "leased_until": None,
-        "due_at": bindparam("due"),
-        "next_allowed_at": bindparam("allowed", type_=Instant),
-        "delay_seconds": func.coalesce(bindparam("delay", type_=Float), hosts.c.delay_seconds),
-    }
     rows = [
         {
             "name": host,
+            "token": token,
             "due": due.get(host),
             "allowed": tx.now + dt.timedelta(seconds=manners.wait_seconds),
             "delay": manners.delay_seconds,
         }
         for host, manners in sorted(given.items())  # one order: no deadlocks
     ]
-    tx.conn.execute(update(hosts).where(mine).values(**values), rows)
+    tx.conn.execute(_RELEASE, rows)
 
 
 def _earliest_work(tx: Tx, names: Collection[str]) -> dict[str, dt.datetime]:
     """Of live sources only: what a paused one left due would wake its hosts for nothing."""
-    live = select(sources.c.id).where(sources.c.state == "active")
     found: dict[str, dt.datetime] = {}
-    for table in (endpoints, links):
-        earliest = select(table.c.host, func.min(table.c.due_at)).where(table.c.host.in_(names), table.c.due_at.is_not(None))
-        earliest = earliest.where(table.c.source_id.in_(live))
-        for host, at in tx.conn.execute(earliest.group_by(table.c.host)):
+    for query in _EARLIEST:
+        for host, at in tx.conn.execute(query, {"names": list(names)}):
             found[host] = min(at, found.get(host, at))
     return found
 
 
 def keep_robots(tx: Tx, host: str, *, status: int, body: bytes) -> None:
     """What the host's robots.txt was, and when, so that every crawler reads it once a day and no more."""
-    values = {"robots": body, "robots_status": status, "robots_at": tx.now}
-    row = tx.insert(hosts).values(host=host, **values)
-    tx.conn.execute(row.on_conflict_do_update(index_elements=["host"], set_=values))
+    row = {"host": host, "robots": body, "robots_status": status, "robots_at": tx.now}
+    tx.conn.execute(_keep_robots(tx.dialect), row)
+
+
+@cache
+def _keep_robots(dialect: str) -> sqlite.Insert:
+    row = insert_into(hosts, dialect)
+    new = {name: row.excluded[name] for name in ("robots", "robots_status", "robots_at")}
+    return row.on_conflict_do_update(index_elements=["host"], set_=new)
 
 
 def robots_of(tx: Tx, host: str) -> tuple[int, bytes, dt.datetime] | None:

@@ -3,14 +3,14 @@
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, select, update
-from sqlalchemy.sql.elements import Label
+from sqlalchemy import BindParameter, Select, bindparam, case, func, select, update
 
 from copytaster.news import EndpointId, Link, LinkId, Printed, SourceId
 from copytaster.store import hosts
-from copytaster.store.db import Record, Tx
+from copytaster.store.db import Record, Tx, insert_into
 from copytaster.store.schema import links, seen, sources, tombstones
 
 NEW, AGAIN, BACKFILL = 0, 1, 2  # priorities: lower goes first
@@ -22,6 +22,13 @@ _GET = (
     .select_from(links.join(sources, sources.c.id == links.c.source_id))
     .where(links.c.id == bindparam("link"))
 )
+IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+_KNOWN = select(links.c.id, links.c.state, links.c.updated_at, links.c.found_at).where(links.c.id.in_(IDS))
+_FORGOTTEN = (
+    select(seen.c.link_id, seen.c.seen_at).where(seen.c.link_id.in_(IDS)),
+    select(tombstones.c.id, tombstones.c.buried_at).where(tombstones.c.id.in_(IDS)),
+)
+_LEASE = update(links).where(links.c.id.in_(IDS)).values(due_at=bindparam("until"), attempts=links.c.attempts + 1)
 _READ = (
     update(links)
     .where(links.c.id == bindparam("link"))
@@ -56,13 +63,11 @@ def known(tx: Tx, ids: Sequence[str]) -> dict[LinkId, Known]:
     """Those of ``ids`` that were found before, forgotten and taken-down ones included."""
     found: dict[LinkId, Known] = {}
     for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
-        for row in tx.conn.execute(select(seen.c.link_id, seen.c.seen_at).where(seen.c.link_id.in_(part))):
-            found[row.link_id] = Known(row.link_id, "forgotten", None, row.seen_at)
-        for row in tx.conn.execute(select(tombstones.c.id, tombstones.c.buried_at).where(tombstones.c.id.in_(part))):
-            found[row.id] = Known(row.id, "forgotten", None, row.buried_at)
-        columns = (links.c.id, links.c.state, links.c.updated_at, links.c.found_at)
-        for link in tx.conn.execute(select(*columns).where(links.c.id.in_(part))):
+        part = {"ids": list(ids[start : start + CHUNK])}
+        for query in _FORGOTTEN:
+            for link_id, at in tx.conn.execute(query, part):
+                found[link_id] = Known(link_id, "forgotten", None, at)
+        for link in tx.conn.execute(_KNOWN, part):
             found[link.id] = Known(link.id, link.state, link.updated_at, link.found_at)
     return found
 
@@ -74,10 +79,15 @@ def add(tx: Tx, source_id: SourceId, endpoint_id: EndpointId | None, findings: S
     if not findings:
         return 0
     rows = [_row(tx, source_id, endpoint_id, finding, host_of(finding.link.url)) for finding in findings]
-    # RETURNING, for psycopg counts no rows of many at once.
-    added = len(tx.conn.execute(tx.insert(links).on_conflict_do_nothing().returning(links.c.id), rows).all())
+    added = len(tx.conn.execute(_add(tx.dialect), rows).all())
     hosts.touch(tx, {row["host"]: tx.now for row in rows if row["due_at"]})
     return added
+
+
+@cache
+def _add(dialect: str) -> Any:
+    # RETURNING, for psycopg counts no rows of many at once.
+    return insert_into(links, dialect).on_conflict_do_nothing().returning(links.c.id)
 
 
 def _row(tx: Tx, source_id: SourceId, endpoint_id: EndpointId | None, finding: Finding, host: str) -> dict[str, Any]:
@@ -132,23 +142,22 @@ def claim(
     They fall due again after ``seconds``, should this crawler die on them. A host with a backlog of 50,000 would
     otherwise take every place.
     """
-    live = select(sources.c.id).where(sources.c.state == "active")
-    due = select(links, _rank_in_host()).where(links.c.due_at <= tx.now, links.c.host.in_(names), links.c.source_id.in_(live))
-    if source_id is not None:
-        due = due.where(links.c.source_id == source_id)
-    ranked = due.subquery()
-    query = select(ranked).where(ranked.c.rank <= each).order_by(ranked.c.priority, ranked.c.due_at).limit(limit)
-    rows = list(tx.conn.execute(query))
+    wanted = {"now": tx.now, "names": list(names), "each": each, "most": limit, "source": source_id}
+    rows = list(tx.conn.execute(_claim(one_source=source_id is not None), wanted))
     if rows:
-        again = tx.now + dt.timedelta(seconds=seconds)
-        mine = links.c.id.in_([row.id for row in rows])
-        tx.conn.execute(update(links).where(mine).values(due_at=again, attempts=links.c.attempts + 1))
+        tx.conn.execute(_LEASE, {"ids": [row.id for row in rows], "until": tx.now + dt.timedelta(seconds=seconds)})
     return rows
 
 
-def _rank_in_host() -> Label[int]:
-    order = (links.c.priority, links.c.due_at)
-    return func.row_number().over(partition_by=links.c.host, order_by=order).label("rank")
+@cache
+def _claim(*, one_source: bool) -> Select[*tuple[Any, ...]]:
+    rank = func.row_number().over(partition_by=links.c.host, order_by=(links.c.priority, links.c.due_at)).label("rank")
+    live = select(sources.c.id).where(sources.c.state == "active")
+    due = select(links, rank).where(links.c.due_at <= hosts.NOW, links.c.host.in_(hosts.NAMES), links.c.source_id.in_(live))
+    due = due.where(links.c.source_id == bindparam("source")) if one_source else due
+    ranked = due.subquery()
+    query = select(ranked).where(ranked.c.rank <= bindparam("each")).order_by(ranked.c.priority, ranked.c.due_at)
+    return query.limit(bindparam("most"))
 
 
 def hold(tx: Tx, ids: Collection[str], *, seconds: float) -> None:

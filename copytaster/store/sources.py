@@ -3,9 +3,10 @@
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, func, literal, select, update
+from sqlalchemy import BindParameter, Select, bindparam, case, func, select, update
 
 from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId, SourceState
 from copytaster.store import hosts
@@ -15,6 +16,14 @@ from copytaster.store.types import Instant
 
 FIELDS = [sources.c[name] for name in Source.__dataclass_fields__]
 ENDPOINT_FIELDS = [endpoints.c[name] for name in Endpoint.__dataclass_fields__]
+
+
+_IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+_GET = select(*FIELDS).where(sources.c.id == bindparam("source"))
+_BY_IDS = select(*FIELDS).where(sources.c.id.in_(_IDS))
+_NOTE_READING = update(endpoints).where(endpoints.c.id == bindparam("endpoint"))
+_NOTE_SOURCE = update(sources).where(sources.c.id == bindparam("source"))
+_HOLD_ENDPOINTS = update(endpoints).where(endpoints.c.id.in_(_IDS)).values(due_at=bindparam("until"))
 
 
 def source_of(row: Record) -> Source:
@@ -47,7 +56,7 @@ def add_endpoint(tx: Tx, endpoint: Endpoint) -> None:
 
 
 def get(tx: Tx, source_id: SourceId) -> Source | None:
-    row = tx.conn.execute(select(*FIELDS).where(sources.c.id == source_id)).first()
+    row = tx.conn.execute(_GET, {"source": source_id}).first()
     return source_of(row) if row else None
 
 
@@ -64,7 +73,7 @@ def every(tx: Tx) -> list[Source]:
 
 
 def by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Source]:
-    rows = tx.conn.execute(select(*FIELDS).where(sources.c.id.in_(ids)))
+    rows = tx.conn.execute(_BY_IDS, {"ids": list(ids)})
     return {row.id: source_of(row) for row in rows}
 
 
@@ -89,37 +98,41 @@ def set_state(tx: Tx, source_id: SourceId, state: SourceState | str) -> None:
 
 def note_reading(tx: Tx, endpoint_id: EndpointId, values: Mapping[str, Any]) -> None:
     """What one reading changed in its endpoint: any of the columns, ``due_at`` always among them."""
-    tx.conn.execute(update(endpoints).where(endpoints.c.id == endpoint_id).values(**values))
+    tx.conn.execute(_NOTE_READING, {"endpoint": endpoint_id, **values})
 
 
 def note_found(tx: Tx, source_id: SourceId, *, baseline_done: bool, found: bool) -> None:
     """Marks the first reading as done and the newest find, and ends a silence that was reported."""
     values: dict[str, Any] = {}
     if baseline_done:
-        values["baseline_at"] = func.coalesce(sources.c.baseline_at, literal(tx.now, Instant))
+        values["baseline_at"] = tx.now
     if found:
         values |= {"found_at": tx.now, "silent_at": None, "silent_reason": None}
     if values:
-        tx.conn.execute(update(sources).where(sources.c.id == source_id).values(**values))
+        tx.conn.execute(_NOTE_SOURCE, {"source": source_id, **values})
 
 
 def claim_endpoints(
     tx: Tx, names: Collection[str], *, limit: int, seconds: float, source_id: SourceId | None = None
 ) -> list[Record]:
     """Due endpoints of leased hosts. They fall due again after ``seconds``, should this crawler die on them."""
-    query = select(endpoints).where(endpoints.c.due_at <= tx.now, endpoints.c.host.in_(names))
-    if source_id is not None:
-        query = query.where(endpoints.c.source_id == source_id)
-    rows = list(tx.conn.execute(query.order_by(endpoints.c.due_at).limit(limit)))
+    wanted = {"now": tx.now, "names": list(names), "most": limit, "source": source_id}
+    rows = list(tx.conn.execute(_due_endpoints(one_source=source_id is not None), wanted))
     hold_endpoints(tx, [row.id for row in rows], seconds=seconds)
     return rows
+
+
+@cache
+def _due_endpoints(*, one_source: bool) -> Select[*tuple[Any, ...]]:
+    query = select(endpoints).where(endpoints.c.due_at <= hosts.NOW, endpoints.c.host.in_(hosts.NAMES))
+    query = query.where(endpoints.c.source_id == bindparam("source")) if one_source else query
+    return query.order_by(endpoints.c.due_at).limit(bindparam("most"))
 
 
 def hold_endpoints(tx: Tx, ids: Collection[str], *, seconds: float) -> None:
     """Nobody else need look at these for so long: they are being read."""
     if ids:
-        again = tx.now + dt.timedelta(seconds=seconds)
-        tx.conn.execute(update(endpoints).where(endpoints.c.id.in_(ids)).values(due_at=again))
+        tx.conn.execute(_HOLD_ENDPOINTS, {"ids": list(ids), "until": tx.now + dt.timedelta(seconds=seconds)})
 
 
 def due_now(tx: Tx, source_id: SourceId, kind: EndpointKind) -> bool:
