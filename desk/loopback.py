@@ -238,3 +238,17 @@ def _run(sites: list[Site], pages_per_second: float | None, pipe: Connection) ->
             except (EOFError, ConnectionResetError):
                 return
             pipe.send(getattr(server, name)(*args))
+
+
+def seconds_to_alert(requests: Iterable[Request], alerts: Iterable[tuple[str, dt.datetime]]) -> list[float]:
+    """Seconds from a page's last answer before its alert to that alert; alerts are (article URL, received)."""
+    answered: dict[tuple[str, str], list[dt.datetime]] = {}
+    for each in requests:
+        answered.setdefault((each.host, each.path), []).append(each.at)
+    found = []
+    for url, at in alerts:
+        parts = urlsplit(url)
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        before = [moment for moment in answered.get((parts.netloc, path), ()) if moment <= at]
+        found += [(at - before[-1]).total_seconds()] if before else []
+    return found

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import Celery
-from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from copytaster import metrics
@@ -74,7 +73,7 @@ class Hints:
         self._sent: dict[str, float] = {}
         self._late: set[str] = set()  # stages whose hint is on its way at the end of the span
         self._lock = threading.Lock()
-        self._asking: Connection | None = None
+        self._asking: Any = None  # a kombu connection, opened when it is first needed
         self.broker_up = True
 
     def __call__(self, stage: str) -> None:

@@ -9,7 +9,7 @@ from copytaster.config import Config
 from copytaster.crashpoints import arm
 from copytaster.errors import Rejected
 from copytaster.guard import Guard
-from copytaster.store import Store, articles
+from copytaster.store import Store, articles, processes
 from copytaster.store.processes import Progress
 from search.engine import SearchEngine
 from workers import silence, websub
@@ -116,6 +116,8 @@ def make_reconciler(config: Config) -> Reconciler:
 def _chores(config: Config, store: Store) -> None:
     """What the reconciler does once a minute."""
     silence.report(store)
+    with store.write() as tx:
+        processes.forget(tx)
     if config.web.public_url:
         with outbound.client(Guard(config.guard.allow)) as client:
             websub.subscribe_due(store, client, config.web.public_url)

@@ -105,6 +105,8 @@ class _Landing:
 
     def land(self) -> tuple[Landed, ArticleId, dt.datetime]:
         """What happened, to which article, and when that was first read."""
+        named = {url_id(self.reading.canonical)} if self.reading.canonical else set()
+        articles.lock(self.tx, {self.reading.article_id} | named)
         article_id = self._identity()
         known = articles.row(self.tx, article_id)
         if known is None:

@@ -3,12 +3,14 @@
 It owns the transaction that freezes them; it must not know how a message is sent.
 """
 
+import datetime as dt
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from copytaster.news import Article, ArticleId, StoryId
-from copytaster.store import Tx, articles, deliveries, messages, watches
+from copytaster.store import Tx, articles, deliveries, messages, refusals, watches
 from copytaster.watches import Channel, Delivery, DeliveryId, Hit, MessageId, Watch, WatchId
 from search.passages import passage
 from workers.notifiers import payload, unsubscribe
@@ -16,6 +18,7 @@ from workers.planner import Group, fallback_channel, plan_messages, watches_of
 from workers.services import Services
 
 BATCH = 200
+log = logging.getLogger("copytaster.packing")
 
 
 def pack(tx: Tx, services: Services) -> int:
@@ -23,15 +26,29 @@ def pack(tx: Tx, services: Services) -> int:
     due = deliveries.claim_due(tx, limit=BATCH)
     if not due:
         return 0
-    owed = Owed.load(tx, due)
-    digests = {watch_id: watch.digest for watch_id, watch in owed.watches.items()}
+    material = Material.load(tx, due)
+    digests = {watch_id: watch.digest for watch_id, watch in material.watches.items()}
     for group in plan_messages(due, digests=digests):
-        items = [item for each in group.deliveries if (item := owed.item(each))]
-        told = {item.delivery_id for item in items}
-        deliveries.cancel_these(tx, [each.id for each in group.deliveries if each.id not in told])
+        items = [item for each in group.deliveries if (item := _item(tx, material, each))]
         if items:
             _put(tx, services, group, items)
     return len(due)
+
+
+def _item(tx: Tx, material: "Material", each: Delivery) -> payload.AlertItem | None:
+    """None where nobody is to be told any more, and where one delivery can't be told: it must not hold up all others."""
+    try:
+        item = material.item(each, tx.now)
+    except Exception as error:
+        log.exception("delivery %s can't be put into a message", each.id)
+        deliveries.end(tx, [each.id], "failed")
+        detail = f"No message could be made of it, by a fault of copytaster: {error!r}"
+        key = f"delivery {each.id}"
+        refusals.put(tx, refusals.Refusal(stage="deliver", key=key, url=each.article_id, reason="poison", detail=detail))
+        return None
+    if item is None:
+        deliveries.end(tx, [each.id], "cancelled")
+    return item
 
 
 def _put(tx: Tx, services: Services, group: Group, items: Sequence[payload.AlertItem]) -> None:
@@ -65,27 +82,31 @@ def _new_id() -> MessageId:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class Material:
     """All that a batch of deliveries needs to become items: a handful of queries, however many deliveries there are."""
 
     watches: Mapping[WatchId, Watch]
     articles: Mapping[ArticleId, Article]
     hits: Mapping[DeliveryId, Sequence[Hit]]
     copies: Mapping[StoryId, Sequence[payload.Copy]]
+    older: Mapping[tuple[ArticleId, int], tuple[str, str]]  # title and text of revisions that are not the newest any more
 
     @classmethod
-    def load(cls, tx: Tx, due: Sequence[Delivery]) -> "Owed":
+    def load(cls, tx: Tx, due: Sequence[Delivery]) -> "Material":
+        newest = articles.many(tx, sorted({each.article_id for each in due}))
+        wanted = {(each.article_id, each.revision) for each in due}
         return cls(
             watches=watches.many(tx, sorted({each.watch_id for each in due})),
-            articles=articles.many(tx, sorted({each.article_id for each in due})),
+            articles=newest,
             hits=deliveries.hits_of(tx, due),
             copies={story: _copies(tx, story) for story in sorted({each.story_id for each in due})},
+            older=articles.texts_of(tx, wanted - {(each.id, each.revision) for each in newest.values()}),
         )
 
-    def item(self, each: Delivery) -> payload.AlertItem | None:
-        """None where the watch was removed or the article taken down meanwhile."""
-        watch, article = self.watches.get(each.watch_id), self.articles.get(each.article_id)
-        if watch is None or article is None:
+    def item(self, each: Delivery, now: dt.datetime) -> payload.AlertItem | None:
+        """None where the watch was removed or muted, or the article taken down, since the delivery was planned."""
+        watch, article = self.watches.get(each.watch_id), self._article(each)
+        if watch is None or article is None or (watch.muted_until and now < watch.muted_until):
             return None
         shown = passage(article.text, [hit for hit in self.hits[each.id] if hit.field == "text"])
         return payload.AlertItem(
@@ -99,6 +120,13 @@ class Owed:
             late=each.kind == "late",
             edited=each.revision > 1,
         )
+
+    def _article(self, each: Delivery) -> Article | None:
+        """As it was when it matched: the hits point into that text, not into what it was edited to since."""
+        article, before = self.articles.get(each.article_id), self.older.get((each.article_id, each.revision))
+        if article is None or before is None:
+            return article
+        return replace(article, extracted=replace(article.extracted, title=before[0], text=before[1]))
 
 
 def _copies(tx: Tx, story_id: StoryId) -> list[payload.Copy]:

@@ -9,6 +9,7 @@ Each step claims under one lease, is safe to repeat, and returns whether there w
 """
 
 import datetime as dt
+import logging
 import random
 import secrets
 
@@ -23,13 +24,14 @@ from search.mapping import IndexDocument
 from workers import landing, packing
 from workers.extraction.boxed import extract_boxed
 from workers.notifiers import Gone
-from workers.planner import next_attempt
+from workers.planner import SCHEDULE, next_attempt
 from workers.services import Services
 
 LEASE_SECONDS = 30.0
 INDEX_BATCH = 100
 MOST_ATTEMPTS = 5
 INDEX_BACKOFF_SECONDS = 5.0
+log = logging.getLogger("copytaster.pipeline")
 _rng = random.Random()  # noqa: S311  jitter is no secret
 
 
@@ -97,15 +99,22 @@ def deliver(services: Services) -> bool:
     if lease is None:
         return packed > 0
     crashpoint("deliver.claimed")
+    if lease.message.attempts > len(SCHEDULE):
+        _give_up(services, lease, "Sending this ended its worker each time, so it is left alone.", "poison")
+        return True
     try:
         with metrics.stage("send"):
             receipt = services.notifiers.send(lease.message)
     except Gone as error:
-        _give_up(services, lease, str(error), disable=True)
+        _give_up(services, lease, str(error), "gone", disable=True)
     except (Permanent, Rejected) as error:
-        _give_up(services, lease, str(error), disable=False)
+        _give_up(services, lease, str(error), "refused")
     except Transient as error:
         _try_later(services, lease, error)
+    except Exception as error:
+        # A fault of ours in one payload follows the schedule like any failure, and holds up no other.
+        log.exception("message %s could not be sent", lease.message.id)
+        _try_later(services, lease, Transient(f"It could not be sent, by a fault of copytaster: {error!r}"))
     else:
         crashpoint("deliver.sent")
         _settle(services, lease, receipt.detail)
@@ -131,11 +140,12 @@ def _try_later(services: Services, lease: messages.MessageLease, error: Transien
         due_at = next_attempt(lease.message.attempts, "transient", tx.now, retry_after=error.retry_after, rng=_rng)
         if due_at:
             messages.again(tx, lease, str(error), due_at)
+        dead = due_at is None and not messages.took_since(tx, lease.message.channel.id, lease.message.created_at)
     if due_at is None:
-        _give_up(services, lease, f"Given up after {lease.message.attempts} attempts: {error}", disable=True)
+        _give_up(services, lease, f"Given up after {lease.message.attempts} attempts: {error}", "given_up", disable=dead)
 
 
-def _give_up(services: Services, lease: messages.MessageLease, why: str, *, disable: bool) -> None:
+def _give_up(services: Services, lease: messages.MessageLease, why: str, reason: str, *, disable: bool = False) -> None:
     """Nothing more is tried by itself; it is listed as refused, and where the channel is dead its owner is told elsewhere."""
     channel = lease.message.channel
     metrics.DELIVERIES.labels("failed").inc()
@@ -152,7 +162,7 @@ def _give_up(services: Services, lease: messages.MessageLease, why: str, *, disa
             stage="deliver",
             key=lease.message.id,
             url=channel.url,
-            reason="gone" if disable else "refused",
+            reason=reason,
             detail=why,
             attempts=lease.message.attempts,
         )
@@ -166,11 +176,15 @@ def index(services: Services) -> bool:
     """Brings a batch of articles into the search index; an engine that is down stops nothing but this."""
     token = _token(services)
     with services.store.write() as tx:
-        batch = articles.claim_unindexed(tx, token, limit=INDEX_BATCH, seconds=LEASE_SECONDS)
+        batch, attempts = articles.claim_unindexed(tx, token, limit=INDEX_BATCH, seconds=LEASE_SECONDS)
         matched = deliveries.watches_of(tx, [article.id for article in batch])
     if not batch:
         return False
     crashpoint("index.claimed")
+    if attempts > MOST_ATTEMPTS:  # claimed alone, since it failed before
+        with services.store.write() as tx:
+            _refuse_document(tx, token, batch[0], "poison", "Indexing this ended its worker each time, so it is left alone.")
+        return True
     documents = [IndexDocument.of(article, matched.get(article.id, ())) for article in batch]
     try:
         with metrics.stage("index"):
@@ -188,16 +202,18 @@ def index(services: Services) -> bool:
 def _note_indexed(services: Services, token: str, batch: list[Article], outcomes: list[Outcome]) -> None:
     pairs = list(zip(batch, outcomes, strict=True))
     with services.store.write() as tx:
-        articles.indexed(tx, token, [(each.id, each.document_version) for each, out in pairs if out.state != "failed"])
+        done = [(each.id, each.document_version) for each, out in pairs if out.state != "failed"]
+        articles.indexed(tx, token, done)
+        refusals.clear_all(tx, "index", [article_id for article_id, _ in done])
         for article, out in pairs:
             if out.state == "failed":
-                _refuse_document(tx, token, article, out.reason)
+                _refuse_document(tx, token, article, "document", out.reason)
 
 
-def _refuse_document(tx: Tx, token: str, article: Article, why: str) -> None:
+def _refuse_document(tx: Tx, token: str, article: Article, reason: str, why: str) -> None:
     articles.index_again(tx, token, [article.id], None)
-    metrics.REFUSED.labels("index", "document").inc()
+    metrics.REFUSED.labels("index", reason).inc()
     refusal = refusals.Refusal(
-        stage="index", key=article.id, url=article.url, source_id=article.source_id, reason="document", detail=why
+        stage="index", key=article.id, url=article.url, source_id=article.source_id, reason=reason, detail=why
     )
     refusals.put(tx, refusal)

@@ -19,7 +19,6 @@ GroupKind = Literal["instant", "burst", "hourly", "daily", "late"]
 Outcome = Literal["transient", "permanent"]
 
 DAILY_AT = dt.time(8)  # a day's digest is read with the morning's coffee, not at midnight
-LATE_AFTER = dt.timedelta(days=7)
 BURST = 5  # more instants than this, due at once to one channel, go in one message
 CAP = 50  # items in one message; what is over goes in the next one, so that nothing is lost
 SCHEDULE = (0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)  # seconds before each attempt
@@ -42,11 +41,6 @@ class Group:
     channel_id: ChannelId
     kind: GroupKind
     deliveries: Sequence[Delivery]
-
-
-def is_late(published_at: dt.datetime | None, found_at: dt.datetime) -> bool:
-    """Whether an item came so long after its publication that it must not flood (a site that moves its URLs)."""
-    return published_at is not None and found_at - published_at > LATE_AFTER
 
 
 def needs_alert(*, edited: bool, matched_before: bool, alerted: bool) -> bool:

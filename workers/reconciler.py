@@ -51,6 +51,8 @@ class Reconciler:
                 self.note()
             except CopytasterError as error:
                 log.warning("looking again in %.0f s: %s", self.every_seconds, error)
+            except Exception:  # a fault in one chore must not end what finds all lost work
+                log.exception("looking again in %.0f s", self.every_seconds)
             stop.wait(self.every_seconds)
 
     def _mine(self) -> bool:

@@ -10,12 +10,13 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 
+import psutil
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 
 from copytaster.config import Config
 from copytaster.errors import CopytasterError
-from copytaster.store import processes
+from copytaster.store import Store, processes
 from workers import pipeline
 from workers.app import STAGES, make_app
 from workers.bootstrap import make_services, open_store, warm_up
@@ -51,8 +52,17 @@ def drain(stage: str, step: Callable[[Services], bool], services: Services, *, s
     except CopytasterError as error:
         # The rows keep their leases and fall due again; the reconciler sends the next hint.
         log.warning("%s stopped for now: %s", stage, error)
-    services.progress.note()
+    if done:
+        _note(services)
     return done
+
+
+def _note(services: Services) -> None:
+    """That this process got on; a store that is busy just now is no fault of the task's."""
+    try:
+        services.progress.note()
+    except CopytasterError as error:
+        log.warning("progress is not noted: %s", error)
 
 
 def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int) -> None:
@@ -67,8 +77,7 @@ def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int)
         signals.worker_process_init.connect(lambda **_: services(), weak=False)
     else:
         services()
-    signals.worker_process_shutdown.connect(_leave_metrics, weak=False)
-    threading.Thread(target=_watchdog, args=(config,), daemon=True).start()
+    threading.Thread(target=_watchdog, args=(config, queues or STAGES), daemon=True).start()
     worker = app.Worker(
         pool=pool,
         concurrency=concurrency,
@@ -95,32 +104,35 @@ def _per_process(config: Config) -> Callable[[], Services]:
             if os.getpid() not in made:
                 made.clear()
                 made[os.getpid()] = make_services(config, "worker")
+                _note(made[os.getpid()])
             return made[os.getpid()]
 
     return services
 
 
-def _leave_metrics(pid: int | None = None, **_: object) -> None:
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR") and pid:
-        from prometheus_client.multiprocess import mark_process_dead
-
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
-
-
-def _watchdog(config: Config) -> None:
+def _watchdog(config: Config, queues: Sequence[str]) -> None:
     """Liveness is progress, not a pid: with work due and none done for two minutes this process ends, to be restarted."""
+    time.sleep(WATCH_SECONDS)  # a pool forks at its start, when no other thread may be at work
     store = open_store(config)
-    idle_since = time.monotonic()
+    calm_since = time.monotonic()
     while True:
-        time.sleep(WATCH_SECONDS)
         try:
-            with store.read() as tx:
-                due = sum(due_rows(tx).values())
-                newest = max((each.progress_at for each in processes.every(tx) if each.kind == "worker"), default=None)
-                stuck = due and (newest is None or (tx.now - newest).total_seconds() > STUCK_SECONDS)
+            stuck = _stuck(store, queues)
         except CopytasterError:
             stuck = False  # the store is away: a restart would not bring it back
-        idle_since = idle_since if stuck else time.monotonic()
-        if time.monotonic() - idle_since > STUCK_SECONDS:
+        calm_since = calm_since if stuck else time.monotonic()
+        if time.monotonic() - calm_since > STUCK_SECONDS:
             log.error("work is due and none was done for %.0f s: this worker ends, to be started again", STUCK_SECONDS)
             os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(WATCH_SECONDS)
+
+
+def _stuck(store: Store, queues: Sequence[str]) -> bool:
+    """Whether there is work for these queues and none of our own processes got on lately."""
+    pids = {os.getpid(), *(child.pid for child in psutil.Process().children())}
+    names = {processes.name_of("worker", pid) for pid in pids}
+    with store.read() as tx:
+        due = due_rows(tx)
+        newest = max((each.progress_at for each in processes.every(tx) if each.name in names), default=None)
+        late = newest is None or (tx.now - newest).total_seconds() > STUCK_SECONDS
+    return late and any(due[queue] for queue in queues)

@@ -2,10 +2,11 @@
 
 import datetime as dt
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, insert, literal, null, select, update
+from sqlalchemy import BigInteger, Select, bindparam, case, func, insert, literal, null, select, update
 
 from copytaster.news import Article, ArticleId, Extracted, Printed, SourceId, StoryId
 from copytaster.store.db import Record, Tx
@@ -22,6 +23,13 @@ _WHOLE = select(articles, sources.c.name.label("source_name"), texts.c.body).sel
     articles.join(sources, sources.c.id == articles.c.source_id).outerjoin(texts, _NEWEST_TEXT)
 )
 _MANY = _WHOLE.where(articles.c.id.in_(bindparam("ids", expanding=True)))
+_REVISION = (
+    select(revisions.c.title, texts.c.body)
+    .join(texts, (texts.c.article_id == revisions.c.article_id) & (texts.c.month == revisions.c.text_month))
+    .where(revisions.c.article_id == bindparam("article"), revisions.c.number == bindparam("number"))
+    .where(texts.c.revision == revisions.c.number)
+)
+_LOCK = select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger)))
 _COPIES = (
     select(articles.c.id, articles.c.url, articles.c.title, sources.c.name.label("source_name"))
     .join(sources, sources.c.id == articles.c.source_id)
@@ -150,6 +158,23 @@ def many(tx: Tx, ids: Sequence[str]) -> dict[ArticleId, Article]:
     return {row.id: _article(row) for row in rows}
 
 
+def texts_of(tx: Tx, wanted: Collection[tuple[ArticleId, int]]) -> dict[tuple[ArticleId, int], tuple[str, str]]:
+    """Title and text of given revisions, by (article id, number)."""
+    found = {}
+    for article_id, number in wanted:
+        row = tx.conn.execute(_REVISION, {"article": article_id, "number": number}).first()
+        if row:
+            found[article_id, number] = row.title, zlib.decompress(row.body).decode()
+    return found
+
+
+def lock(tx: Tx, ids: Collection[str]) -> None:
+    """Nobody else lands these until this transaction ends, though they may not be rows yet (SQLite's write lock does that)."""
+    if tx.dialect == "postgresql":
+        for key in sorted({int(each[:15], 16) for each in ids}):
+            tx.conn.execute(_LOCK, {"key": key})
+
+
 def row(tx: Tx, article_id: str) -> Record | None:
     """The bare row, flags and versions included, locked against other writers where the dialect can."""
     return tx.conn.execute(_ROW[tx.dialect], {"article": article_id}).first()
@@ -177,18 +202,28 @@ def newest(
 # -- the index stage --------------------------------------------------------------------------------------------------
 
 
-def claim_unindexed(tx: Tx, token: str, *, limit: int, seconds: float) -> list[Article]:
-    """Articles whose newest version the index lacks, leased, the attempt counted before the work."""
-    query = select(articles.c.id).where(articles.c.index_due_at <= tx.now).order_by(articles.c.index_due_at).limit(limit)
-    if tx.dialect == "postgresql":
-        query = query.with_for_update(skip_locked=True)
-    ids = list(tx.conn.execute(query).scalars())
+def claim_unindexed(tx: Tx, token: str, *, limit: int, seconds: float) -> tuple[list[Article], int]:
+    """Articles whose newest version the index lacks, leased, with the attempts that were made before.
+
+    One that failed before is claimed alone: a document that ends its worker must not take a batch with it.
+    """
+    ids = list(tx.conn.execute(_unindexed(tx.dialect, again=False), {"now": tx.now, "most": limit}).scalars())
+    ids = ids or list(tx.conn.execute(_unindexed(tx.dialect, again=True), {"now": tx.now, "most": 1}).scalars())
     if not ids:
-        return []
-    held = {"index_token": token, "index_due_at": tx.now + dt.timedelta(seconds=seconds)}
+        return [], 0
+    held: dict[str, Any] = {"index_token": token, "index_due_at": tx.now + dt.timedelta(seconds=seconds)}
     held["index_attempts"] = articles.c.index_attempts + 1
-    tx.conn.execute(update(articles).where(articles.c.id.in_(ids)).values(**held))
-    return list(many(tx, ids).values())
+    query = update(articles).where(articles.c.id.in_(ids)).values(**held).returning(articles.c.index_attempts)
+    attempts = list(tx.conn.execute(query).scalars())
+    return list(many(tx, ids).values()), max(attempts)
+
+
+@cache
+def _unindexed(dialect: str, *, again: bool) -> Select[*tuple[Any, ...]]:
+    tried = articles.c.index_attempts > 0 if again else articles.c.index_attempts == 0
+    due = articles.c.index_due_at <= bindparam("now", type_=Instant)
+    query = select(articles.c.id).where(due, tried).order_by(articles.c.index_due_at).limit(bindparam("most"))
+    return query.with_for_update(skip_locked=True) if dialect == "postgresql" else query
 
 
 def indexed(tx: Tx, token: str, done: Sequence[tuple[ArticleId, int]]) -> None:
@@ -201,19 +236,15 @@ def indexed(tx: Tx, token: str, done: Sequence[tuple[ArticleId, int]]) -> None:
 
 
 def index_again(tx: Tx, token: str, ids: Sequence[str], due_at: dt.datetime | None) -> None:
-    """Indexing failed: try again then, or never (``None``: it was refused)."""
+    """Indexing failed: try again then, the attempt not counted (the engine was away), or never (``None``: it was refused)."""
     mine = articles.c.id.in_(ids) & (articles.c.index_token == token)
-    tx.conn.execute(update(articles).where(mine).values(index_due_at=due_at, index_token=None))
+    values = {"index_due_at": due_at, "index_token": None, "index_attempts": articles.c.index_attempts - 1}
+    tx.conn.execute(update(articles).where(mine).values(**values))
 
 
 def index_all(tx: Tx) -> None:
     """The index is empty: every article is due again, oldest work first."""
     tx.conn.execute(update(articles).values(index_due_at=tx.now, indexed_version=0, index_token=None))
-
-
-def index_attempts(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
-    rows = tx.conn.execute(select(articles.c.id, articles.c.index_attempts).where(articles.c.id.in_(ids)))
-    return {row.id: row.index_attempts for row in rows}
 
 
 def unindexed(tx: Tx) -> int:

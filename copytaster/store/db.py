@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Row, Table, create_engine, event, tex
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from copytaster.errors import Permanent, Rejected, Transient
 
@@ -83,6 +84,8 @@ class Store:
                 conn.info["begin"] = how
                 with conn.begin():
                     yield Tx(conn, self._now(conn), self.dialect)
+        except PoolTimeout as error:
+            raise Transient("Every connection to the database is in use.", retry_after=1) from error
         except DBAPIError as error:
             raise _plain(error, self.engine) from error
 
@@ -154,6 +157,8 @@ def _plain(error: DBAPIError, engine: Engine) -> Exception:
         return Permanent(f"The database {name} can't be written ({what}): check the path and its permissions.")
     if "no such table" in what or "does not exist" in what:
         return Permanent(f"The database {name} has no tables yet or old ones ({what}): run `copytaster check --setup`.")
+    if "deadlock detected" in what or "could not serialize" in what:
+        return Transient(f"Two processes waited for each other in {name}; this one gave way and tries again.", retry_after=0.1)
     if isinstance(error, OperationalError):
         return Transient(f"The database {name} can't be reached: {what}.", retry_after=5)
     return error

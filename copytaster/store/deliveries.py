@@ -25,7 +25,9 @@ _MATCHED, _ALERTED = (
     for table in (matches, deliveries)
 )
 
-_OWED = (deliveries.c.state == "pending") & (deliveries.c.due_at <= bindparam("now", type_=Instant))
+# What is owed to a channel that is switched off waits until it is on again.
+_TOLD = deliveries.c.channel_id.in_(select(channels.c.id).where(channels.c.state == "active"))
+_OWED = (deliveries.c.state == "pending") & (deliveries.c.due_at <= bindparam("now", type_=Instant)) & _TOLD
 _OLDEST = select(*FIELDS).where(_OWED).order_by(deliveries.c.due_at, deliveries.c.id).limit(bindparam("most"))
 _DUE = {"sqlite": _OLDEST, "postgresql": _OLDEST.with_for_update(skip_locked=True)}
 _PACK = update(deliveries).where(deliveries.c.id.in_(IDS)).values(state="sending", message_id=bindparam("message"))
@@ -116,10 +118,10 @@ def settle(tx: Tx, message_id: MessageId, state: str) -> None:
     tx.conn.execute(_SETTLE, {"message": message_id, "new_state": state, "sent": tx.now if state == "sent" else None})
 
 
-def cancel_these(tx: Tx, ids: Sequence[DeliveryId]) -> None:
-    """Their watch is gone, or their article was taken down."""
+def end(tx: Tx, ids: Sequence[DeliveryId], state: str) -> None:
+    """Without a message: ``cancelled``, for nobody wants it any more, or ``failed``, for none could be made of it."""
     if ids:
-        tx.conn.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(state="cancelled"))
+        tx.conn.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(state=state))
 
 
 def cancel(tx: Tx, watch_id: WatchId) -> int:
@@ -136,10 +138,6 @@ def cancel_channel(tx: Tx, channel_id: ChannelId, watch_id: WatchId | None = Non
 def _cancel(tx: Tx, which: ColumnElement[bool]) -> int:
     waiting = which & (deliveries.c.state == "pending")
     return tx.conn.execute(update(deliveries).where(waiting).values(state="cancelled")).rowcount
-
-
-def of_message(tx: Tx, message_id: MessageId) -> list[Delivery]:
-    return _rows(tx, select(*FIELDS).where(deliveries.c.message_id == message_id).order_by(deliveries.c.id))
 
 
 def found_at(tx: Tx, message_id: MessageId) -> list[dt.datetime]:
@@ -187,14 +185,13 @@ def counts(tx: Tx) -> dict[str, int]:
 
 def oldest_due_at(tx: Tx) -> dt.datetime | None:
     """When the oldest delivery that is due and not settled fell due."""
-    waiting = deliveries.c.state.in_(("pending", "sending")) & (deliveries.c.due_at <= tx.now)
+    waiting = deliveries.c.state.in_(("pending", "sending")) & (deliveries.c.due_at <= tx.now) & _TOLD
     oldest: dt.datetime | None = tx.conn.execute(select(func.min(deliveries.c.due_at)).where(waiting)).scalar()
     return oldest
 
 
 def due(tx: Tx) -> int:
-    pending = (deliveries.c.state == "pending") & (deliveries.c.due_at <= tx.now)
-    return tx.conn.execute(select(func.count()).where(pending)).scalar_one()
+    return tx.conn.execute(select(func.count()).where(_OWED), {"now": tx.now}).scalar_one()
 
 
 def _rows(tx: Tx, query: Select[Any]) -> list[Delivery]:

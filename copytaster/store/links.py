@@ -78,7 +78,8 @@ def add(tx: Tx, source_id: SourceId, endpoint_id: EndpointId | None, findings: S
 
     if not findings:
         return 0
-    rows = [_row(tx, source_id, endpoint_id, finding, host_of(finding.link.url)) for finding in findings]
+    ordered = sorted(findings, key=lambda finding: finding.link.id)  # one order: no deadlocks
+    rows = [_row(tx, source_id, endpoint_id, finding, host_of(finding.link.url)) for finding in ordered]
     added = len(tx.conn.execute(_add(tx.dialect), rows).all())
     hosts.touch(tx, {row["host"]: tx.now for row in rows if row["due_at"]})
     return added
@@ -123,7 +124,7 @@ def published(row: Record) -> Printed | None:
 def reread(tx: Tx, changed: Collection[Link]) -> None:
     """The feed or sitemap says that these changed: fetch them again now."""
     due: dict[str, dt.datetime] = {}
-    for link in changed:
+    for link in sorted(changed, key=lambda each: each.id):
         values = {"due_at": tx.now, "priority": 1, "attempts": 0}
         if link.updated:
             values["updated_at"] = link.updated.at

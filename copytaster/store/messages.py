@@ -12,10 +12,13 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from copytaster.store import watches as watch_rows
 from copytaster.store.db import Tx
-from copytaster.store.schema import attempts, messages
+from copytaster.store.schema import attempts, channels, messages
 from copytaster.store.types import Instant
 from copytaster.watches import ChannelId, Message, MessageId
 
+PAUSE = dt.timedelta(minutes=5)
+_SENDABLE = messages.c.channel_id.in_(select(channels.c.id).where(channels.c.state == "active"))
+_CLAIM_LOCK = select(func.pg_advisory_xact_lock(7_020_417_414))
 _INSERT, _ATTEMPT = insert(messages), insert(attempts)
 _END = (
     update(messages)
@@ -31,7 +34,8 @@ def _claim(dialect: str) -> ReturningUpdate[*tuple[Any, ...]]:
     under_way = select(busy.c.id).where(
         busy.c.channel_id == messages.c.channel_id, busy.c.lease_token.is_not(None), busy.c.due_at > now
     )
-    first = select(messages.c.id).where(messages.c.due_at <= now, ~under_way.exists()).order_by(messages.c.due_at).limit(1)
+    first = select(messages.c.id).where(messages.c.due_at <= now, _SENDABLE, ~under_way.exists())
+    first = first.order_by(messages.c.due_at).limit(1)
     if dialect == "postgresql":
         first = first.with_for_update(skip_locked=True)
     leased = {"lease_token": bindparam("token"), "due_at": bindparam("until"), "attempts": messages.c.attempts + 1}
@@ -65,6 +69,8 @@ def claim(tx: Tx, token: str, *, seconds: float) -> MessageLease | None:
 
     A channel with a message under way gives no second one: a receiver that hangs holds one worker, not all of them.
     """
+    if tx.dialect == "postgresql":  # one after the other, or two would each not see the other's channel as busy
+        tx.conn.execute(_CLAIM_LOCK)
     values = {"token": token, "now": tx.now, "until": tx.now + dt.timedelta(seconds=seconds)}
     row = tx.conn.execute(_claim(tx.dialect), values).first()
     if row is None:
@@ -86,11 +92,21 @@ def failed(tx: Tx, lease: MessageLease, detail: str) -> bool:
 
 
 def again(tx: Tx, lease: MessageLease, detail: str, due_at: dt.datetime) -> bool:
-    """Tries later; what else waits for this channel waits as long, so that a dead receiver is asked once and not in a row."""
+    """Tries later. What else waits for this channel waits a while too, so that a dead receiver is not asked in a row.
+
+    A short while only: the receiver may dislike just this one message, which by now may wait for a day.
+    """
     settled = _end(tx, lease, "pending", detail, due_at=due_at)
-    others = (messages.c.channel_id == lease.message.channel.id) & (messages.c.due_at < due_at)
-    tx.conn.execute(update(messages).where(others, messages.c.lease_token.is_(None)).values(due_at=due_at))
+    soon = min(due_at, tx.now + PAUSE)
+    others = (messages.c.channel_id == lease.message.channel.id) & (messages.c.due_at < soon)
+    tx.conn.execute(update(messages).where(others, messages.c.lease_token.is_(None)).values(due_at=soon))
     return settled
+
+
+def took_since(tx: Tx, channel_id: ChannelId, since: dt.datetime) -> bool:
+    """Whether the channel took any message after ``since``: then it is not dead."""
+    mine = (messages.c.channel_id == channel_id) & (messages.c.sent_at >= since)
+    return tx.conn.execute(select(messages.c.id).where(mine).limit(1)).first() is not None
 
 
 def _end(tx: Tx, lease: MessageLease, state: str, detail: str, *, due_at: dt.datetime | None) -> bool:
@@ -128,4 +144,5 @@ def attempts_of(tx: Tx, message_id: str) -> Sequence[Mapping[str, Any]]:
 
 
 def due(tx: Tx) -> int:
-    return tx.conn.execute(select(func.count()).where(messages.c.due_at <= tx.now)).scalar_one()
+    """Messages that could be sent now; those of channels that are switched off wait."""
+    return tx.conn.execute(select(func.count()).where(messages.c.due_at <= tx.now, _SENDABLE)).scalar_one()

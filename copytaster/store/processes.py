@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from copytaster.store.db import Store, Tx
 from copytaster.store.schema import processes
 
-FORGET_SECONDS = 86_400
+FORGET_SECONDS = 3_600
 NOTE_SECONDS = 5.0
 
 
@@ -34,10 +34,15 @@ def every(tx: Tx) -> list[Process]:
     return [Process(**row._mapping) for row in rows]
 
 
-def gone(tx: Tx, name: str) -> None:
-    """It ended as it should; those that did not are forgotten after a day."""
+def forget(tx: Tx) -> None:
+    """Those that have not got on for an hour are gone."""
     old = processes.c.progress_at < tx.now - dt.timedelta(seconds=FORGET_SECONDS)
-    tx.conn.execute(delete(processes).where((processes.c.name == name) | old))
+    tx.conn.execute(delete(processes).where(old))
+
+
+def name_of(kind: str, pid: int) -> str:
+    """What a process of this machine is called, on its leases too."""
+    return f"{kind}@{socket.gethostname()}/{pid}"
 
 
 class Progress:
@@ -46,7 +51,7 @@ class Progress:
     def __init__(self, store: Store, kind: str) -> None:
         self._store, self._kind = store, kind
         self._noted = 0.0
-        self.name = f"{kind}@{socket.gethostname()}/{os.getpid()}"
+        self.name = name_of(kind, os.getpid())
 
     def note(self) -> None:
         if time.monotonic() - self._noted < NOTE_SECONDS:

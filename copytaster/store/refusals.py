@@ -1,6 +1,7 @@
 """What was refused, at which stage, for what reason and after how many attempts: nothing is dropped in silence."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
@@ -53,6 +54,11 @@ def get(tx: Tx, refusal_id: int) -> Refusal | None:
 def clear(tx: Tx, stage: str, key: str) -> None:
     """It worked after all, or is tried again."""
     tx.conn.execute(delete(refusals).where(refusals.c.stage == stage, refusals.c.key == key))
+
+
+def clear_all(tx: Tx, stage: str, keys: Sequence[str]) -> None:
+    if keys:
+        tx.conn.execute(delete(refusals).where(refusals.c.stage == stage, refusals.c.key.in_(keys)))
 
 
 def counts(tx: Tx) -> dict[tuple[str, str], int]:

@@ -21,8 +21,8 @@ def lock(tx: Tx, buckets: Sequence[int]) -> None:
     Sorted, so that two transactions never wait for each other in a ring.
     """
     if tx.dialect == "postgresql":
-        for bucket in sorted(buckets):
-            tx.conn.execute(text("SELECT pg_advisory_xact_lock(:bucket)"), {"bucket": bucket})
+        query = text("SELECT pg_advisory_xact_lock(bucket) FROM unnest(CAST(:buckets AS bigint[])) AS bucket")
+        tx.conn.execute(query, {"buckets": sorted(buckets)})
 
 
 def candidates(tx: Tx, buckets: Sequence[int], *, since: dt.datetime) -> list[Record]:

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 
@@ -27,6 +26,7 @@ from desk.bench.corpus_site import Corpus, load
 from desk.bench.machine import describe
 from desk.bench.rig import Rig
 from desk.bench.tree import Watcher, proportional_bytes
+from desk.loopback import seconds_to_alert
 
 BASELINE = """
 import json, sys, time, trafilatura
@@ -127,17 +127,8 @@ def _costs(count: int, spent: Mapping[str, float], took: Mapping[str, float], al
 
 def _latency(rig: Rig) -> dict[str, float]:
     """Seconds from a page being answered by its site to its alert at the receiver, each by its own clock reading."""
-    answered: dict[tuple[str, str], dt.datetime] = {}
-    for request in rig.site.requests():
-        answered.setdefault((request.host, request.path), request.at)
-    late = []
-    for message in rig.received():
-        at = dt.datetime.fromisoformat(message["received_at"])
-        for item in message["items"]:
-            parts = urlsplit(item["article"]["url"])
-            path = parts.path + (f"?{parts.query}" if parts.query else "")
-            if (parts.netloc, path) in answered:
-                late.append((at - answered[parts.netloc, path]).total_seconds())
+    received = [(item, dt.datetime.fromisoformat(each["received_at"])) for each in rig.received() for item in each["items"]]
+    late = seconds_to_alert(rig.site.requests(), [(item["article"]["url"], at) for item, at in received])
     if len(late) < 2:
         return {}
     cuts = statistics.quantiles(late, n=100, method="inclusive")

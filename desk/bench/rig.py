@@ -32,7 +32,7 @@ from search.document import Document
 from search.query import Query, parse
 from workers.bootstrap import open_store
 
-KINDS = ("crawl", "worker", "beat")
+KINDS = {"crawl", "worker", "beat"}
 Pair = tuple[str, str]  # watch id, story id
 
 
@@ -89,7 +89,7 @@ class Rig:
     def _all_on(self, since: dt.datetime) -> bool:
         with self.store.read() as tx:
             fresh = {each.kind for each in processes.every(tx) if each.progress_at >= since}
-        return fresh >= {"crawl", "beat"}
+        return fresh >= KINDS
 
     def stop(self) -> None:
         if self.process and self.process.poll() is None:

@@ -1,16 +1,13 @@
 """The demo's figures, read from the store while it runs and at its end. It shows nothing."""
 
-import datetime as dt
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 
 from copytaster.store import Store, Tx, deliveries, pages
 from copytaster.store.schema import articles, endpoints, links, messages, refusals, sources, stories
-from desk.loopback import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +51,6 @@ def read_figures(store: Store) -> Figures:
 
 def _count(tx: Tx, query: object) -> int:
     return tx.conn.execute(query).scalar_one() or 0  # type: ignore[call-overload]
-
-
-def delays(requests: Iterable[Request], alerts: Iterable[tuple[str, dt.datetime]]) -> list[float]:
-    """Seconds from a page's last answer before its alert to that alert; alerts are (article URL, received)."""
-    answered: dict[tuple[str, str], list[dt.datetime]] = {}
-    for each in requests:
-        answered.setdefault((each.host, each.path), []).append(each.at)
-    found = []
-    for url, at in alerts:
-        parts = urlsplit(url)
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        before = [moment for moment in answered.get((parts.netloc, path), ()) if moment <= at]
-        found += [(at - before[-1]).total_seconds()] if before else []
-    return found
 
 
 def typical(seconds: list[float]) -> Mapping[str, str]:

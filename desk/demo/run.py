@@ -22,11 +22,11 @@ from copytaster.config import Config
 from copytaster.errors import CopytasterError, Transient
 from copytaster.store import Store, watches
 from copytaster.watches import Watch, WatchId
-from desk.demo.figures import Figures, delays, read_figures
+from desk.demo.figures import Figures, read_figures
 from desk.demo.stage import Stage
 from desk.demo.world import SOURCES, WATCHES, apply_edit, build
 from desk.fetching import Manner
-from desk.loopback import SiteServer
+from desk.loopback import SiteServer, seconds_to_alert
 from desk.opening import Desk
 from desk.sinks import MailSink, Received, WebhookSink
 from desk.sources import Options, add, survey
@@ -111,7 +111,7 @@ class Demo:
             message, shown = self.arriving.get(), shown + 1
             payload = json.loads(message.body)
             fresh = [(item["article"]["url"], message.received_at) for item in payload["items"]]
-            late = delays(self.site.requests(), fresh)
+            late = seconds_to_alert(self.site.requests(), fresh)
             self.stage.alert(payload, max(late, default=None))
             self.alerts += fresh
         return shown
@@ -146,7 +146,7 @@ def run_demo(*, keep: bool = False) -> None:
         apply_edit(site, now, dt.datetime.now(dt.UTC))
         figures = demo.show(store, EDIT_SECONDS, alerts=before + 1)
         stage.close()
-        stage.summary(figures, len(demo.alerts), len(demo.mails), delays(site.requests(), demo.alerts))
+        stage.summary(figures, len(demo.alerts), len(demo.mails), seconds_to_alert(site.requests(), demo.alerts))
         _what_next(demo, keep=keep)
         if keep:
             _wait_for_ctrl_c()

@@ -28,7 +28,6 @@ class Stage:
         self._began = time.monotonic()
         self._spinner = Spinner("dots", "starting …")
         self._live = Live(self._spinner, console=console, refresh_per_second=10, transient=True)
-        self._shown: set[str] = set()
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -51,8 +50,6 @@ class Stage:
             f"pages fetched · {figures.articles} articles read · {figures.messages_sent} messages sent"
         )
         self._spinner.update(text=line)
-        if not self._console.is_terminal and line not in self._shown:
-            self._shown.add(line)
 
     def alert(self, payload: Mapping[str, Any], seconds: float | None) -> None:
         """One panel for each alert of a message, with its passage and why it fired."""

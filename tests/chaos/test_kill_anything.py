@@ -10,7 +10,7 @@ import psutil
 import pytest
 import redis
 
-from copytaster.store import refusals
+from copytaster.store import articles, refusals
 from desk.bench.pipeline import rare_queries
 from desk.bench.rig import Rig
 from desk.bench.tree import role_of
@@ -101,6 +101,10 @@ def test_killing_each_process_and_wiping_redis_changes_nothing_in_the_alerts(rig
         assert not refusals.every(tx)
     assert len(truth) > 30, "the watches hit too little to show anything"
     assert told == truth
+    with rig.store.read() as tx:
+        assert articles.total(tx) == HOSTS * PAGES_A_HOST, "a page that is lost is missing in the truth too"
+    alerts = {(message["id"], item["watch"]["id"], item["story"]) for message in received for item in message["items"]}
+    assert len(alerts) == len(told), "an alert came twice, in messages of different ids"
     by_id = {message["id"]: message["sha256"] for message in received}
     assert all(by_id[message["id"]] == message["sha256"] for message in received), "a repeat must be the same to the byte"
     assert len(received) - len(by_id) <= kills

@@ -615,13 +615,13 @@ def test_a_revision_raises_the_version_and_shows_the_newest_text(store, source_i
 def test_what_changed_while_it_was_indexed_stays_due(store, source_id):
     with store.write() as tx:
         article_id = put_article(tx, source_id, 1)
-        [claimed] = articles.claim_unindexed(tx, "t", limit=10, seconds=30)
-        assert articles.claim_unindexed(tx, "u", limit=10, seconds=30) == []
+        [claimed], _ = articles.claim_unindexed(tx, "t", limit=10, seconds=30)
+        assert articles.claim_unindexed(tx, "u", limit=10, seconds=30) == ([], 0)
     with store.write() as tx:
         articles.revise(tx, article_id, 2, READ, epoch=1)
         articles.indexed(tx, "t", [(article_id, claimed.document_version)])
         assert articles.unindexed(tx) == 1
-        [again] = articles.claim_unindexed(tx, "u", limit=10, seconds=30)
+        [again], _ = articles.claim_unindexed(tx, "u", limit=10, seconds=30)
         articles.indexed(tx, "u", [(article_id, again.document_version)])
         assert articles.unindexed(tx) == 0
     assert again.document_version == 2

@@ -1,5 +1,7 @@
 """From a fetched page to a sent message, over both dialects: what alerts whom, how often, and what is refused."""
 
+import concurrent.futures
+import contextlib
 import datetime as dt
 import itertools
 import json
@@ -20,7 +22,7 @@ from desk.sinks import Received, WebhookSink
 from search.mapping import IndexDocument
 from search.query import parse
 from search.sqlite import SqliteSearch
-from workers import pipeline
+from workers import packing, pipeline, planner
 from workers.notifiers import Notifiers, Outbox
 from workers.services import Services
 from workers.watchlist import Watchlist
@@ -41,6 +43,9 @@ OTHERS = (
     "Insurers counted fewer claims for hail than in any year since records were first kept.",
     "An exhibition in the town hall shows photographs of the vintage from a century ago.",
 )
+
+
+QUIET = Quiet(start=dt.time(11), end=dt.time(14), zone="UTC")  # the clock stands at noon
 
 
 def page_of(title: str, *paragraphs: str) -> bytes:
@@ -87,14 +92,14 @@ class Newsroom:
             )
             return watches.save(tx, watch)
 
-    def fetched(self, url: str, body: bytes, *, source: SourceId | None = None, **finding) -> LinkId:
-        """A page as the crawler leaves it."""
+    def fetched(self, url: str, body: bytes, *, source: SourceId | None = None, final: str | None = None, **finding) -> LinkId:
+        """A page as the crawler leaves it, ``final`` being where the link led."""
         source_id = source or self.source()
         normal = normalize(url)
         link = Link(id=LinkId(url_id(normal)), url=normal)
         with self.store.write() as tx:
             links.add(tx, source_id, None, [links.Finding(link=link, **finding)])
-            page = Page(link_id=link.id, url=url, status=200, content_type="text/html", body=body, fetched_at=tx.now)
+            page = Page(link_id=link.id, url=final or url, status=200, content_type="text/html", body=body, fetched_at=tx.now)
             pages.put(tx, [pages.Fetched(page=page, priority=finding.get("priority", 0))])
         return link.id
 
@@ -233,8 +238,7 @@ def test_a_late_item_waits_for_the_late_digest(newsroom):
 
 
 def test_quiet_hours_hold_the_delivery_and_never_the_match(newsroom):
-    quiet = Quiet(start=dt.time(11), end=dt.time(14), zone="UTC")  # the clock stands at noon
-    newsroom.watch("lanterns", quiet=quiet)
+    newsroom.watch("lanterns", quiet=QUIET)
     newsroom.fetched("http://herald.example/bridge", page_of("A bridge opens", *SENTENCES))
     newsroom.run()
     assert not newsroom.items()
@@ -264,8 +268,7 @@ def test_changing_a_watch_or_adding_a_channel_sends_nothing_again(newsroom):
 
 
 def test_a_removed_watch_is_not_told_what_was_waiting(newsroom):
-    quiet = Quiet(start=dt.time(11), end=dt.time(14), zone="UTC")
-    watch = newsroom.watch("lanterns", quiet=quiet)
+    watch = newsroom.watch("lanterns", quiet=QUIET)
     newsroom.fetched("http://herald.example/bridge", page_of("A bridge opens", *SENTENCES))
     newsroom.run()
     with newsroom.store.write() as tx:
@@ -364,6 +367,147 @@ def test_a_receiver_that_is_gone_is_switched_off_and_its_owner_told_elsewhere(ne
         assert [refusal.reason for refusal in refusals.every(tx, stage="deliver")] == ["gone"]
         states = {channel.url: channel.state for channel in watches.owner_channels(tx, watches.LOCAL.id)}
     assert states == {listener.url: "disabled", newsroom.sink.url: "active"}
+
+
+def test_a_held_alert_shows_the_words_of_the_revision_that_matched(newsroom):
+    newsroom.watch("lanterns", quiet=QUIET)
+    url = "http://herald.example/bridge"
+    newsroom.fetched(url, page_of("A bridge opens", *SENTENCES))
+    newsroom.run()
+    newsroom.fetched(url, page_of("A bridge opened", "Correction: an earlier version named another river.", *SENTENCES))
+    newsroom.run()
+    newsroom.clock.advance(3 * 3600)
+    newsroom.run()
+    (item,) = newsroom.items()
+    passage = item["passage"]
+    assert [passage["text"][start:end] for start, end in passage["marks"]] == ["lanterns"]
+    assert item["article"]["title"] == "A bridge opens"
+
+
+def test_a_delivery_that_cannot_be_told_holds_up_no_other(newsroom, monkeypatch):
+    from workers.notifiers import payload as payloads
+
+    newsroom.watch("lanterns", id="bad")
+    newsroom.watch("ferry", id="good")
+    newsroom.fetched("http://herald.example/bridge", page_of("A bridge opens", *SENTENCES))
+    made = payloads.AlertItem
+
+    def refuse(**fields):
+        if fields["watch"].id == "bad":
+            raise ValueError("a fault of ours")
+        return made(**fields)
+
+    monkeypatch.setattr(payloads, "AlertItem", refuse)
+    newsroom.run()
+    assert [item["watch"]["id"] for item in newsroom.items()] == ["good"]
+    with newsroom.store.read() as tx:
+        assert deliveries.counts(tx) == {"sent": 1, "failed": 1}
+        assert [refusal.reason for refusal in refusals.every(tx)] == ["poison"]
+
+
+def test_a_message_that_ends_its_worker_each_time_is_left_alone(newsroom):
+    newsroom.watch("lanterns")
+    newsroom.fetched("http://herald.example/bridge", page_of("A bridge opens", *SENTENCES))
+    assert pipeline.ingest(newsroom.services)
+    with newsroom.store.write() as tx:
+        packing.pack(tx, newsroom.services)
+    for _ in range(len(planner.SCHEDULE)):
+        with newsroom.store.write() as tx:
+            assert messages.claim(tx, "a worker that dies", seconds=30)
+        newsroom.clock.advance(31)
+    newsroom.run()
+    assert not newsroom.items()
+    with newsroom.store.read() as tx:
+        assert [refusal.reason for refusal in refusals.every(tx)] == ["poison"]
+        assert deliveries.counts(tx) == {"failed": 1}
+
+
+class Choking:
+    """An engine that one document kills; the process' death is an exception here, for the test must outlive it."""
+
+    def __init__(self, real, bad: str) -> None:
+        self.real, self.bad = real, bad
+
+    def put(self, documents: list[IndexDocument]):
+        if any(self.bad in document.url for document in documents):
+            raise MemoryError
+        return self.real.put(documents)
+
+
+def test_a_document_that_ends_its_worker_takes_no_other_with_it(newsroom):
+    newsroom.fetched("http://herald.example/bridge", page_of("A bridge opens", *SENTENCES))
+    newsroom.fetched("http://herald.example/wine", page_of("Early harvest", *OTHERS))
+    while pipeline.ingest(newsroom.services):
+        pass
+    object.__setattr__(newsroom.services, "engine", Choking(newsroom.services.engine, "wine"))
+    for _ in range(2 * pipeline.MOST_ATTEMPTS + 2):
+        with contextlib.suppress(MemoryError):
+            pipeline.index(newsroom.services)
+        newsroom.clock.advance(31)
+    with newsroom.store.read() as tx:
+        assert [(refusal.reason, refusal.url[-4:]) for refusal in refusals.every(tx)] == [("poison", "wine")]
+        assert articles.unindexed(tx) == 0
+        versions = {each.url[-4:]: articles.row(tx, each.id).indexed_version for each in articles.newest(tx, limit=5)}
+    assert versions == {"idge": 1, "wine": 0}
+
+
+def test_an_old_message_that_fails_holds_up_a_fresh_one_for_minutes_at_most(newsroom):
+    newsroom.watch("lanterns OR press")
+    newsroom.fetched("http://herald.example/bridge", page_of("A bridge opens", *SENTENCES))
+    assert pipeline.ingest(newsroom.services)
+    with newsroom.store.write() as tx:
+        packing.pack(tx, newsroom.services)
+        lease = messages.claim(tx, "worker", seconds=30)
+    newsroom.fetched("http://herald.example/wine", page_of("Early harvest", *OTHERS))
+    assert pipeline.ingest(newsroom.services)
+    with newsroom.store.write() as tx:
+        packing.pack(tx, newsroom.services)
+        messages.again(tx, lease, "not now", tx.now + dt.timedelta(hours=24))
+    newsroom.clock.advance(5 * 60 + 1)
+    newsroom.run()
+    assert newsroom.urls() == ["http://herald.example/wine"]
+
+
+def test_what_is_held_for_a_channel_that_was_switched_off_is_not_sent(newsroom):
+    newsroom.watch("lanterns", quiet=QUIET)
+    newsroom.fetched("http://herald.example/bridge", page_of("A bridge opens", *SENTENCES))
+    newsroom.run()
+    with newsroom.store.write() as tx:
+        (channel,) = watches.owner_channels(tx, watches.LOCAL.id)
+        watches.disable(tx, channel.id, "gone")
+    newsroom.clock.advance(3 * 3600)
+    newsroom.run()
+    assert not newsroom.items()
+    with newsroom.store.write() as tx:
+        assert deliveries.due(tx) == 0
+        watches.ensure_channel(tx, channel.url)  # somebody adds it again
+    newsroom.run()
+    assert len(newsroom.items()) == 1
+
+
+def test_a_watch_that_is_muted_meanwhile_is_not_told(newsroom):
+    watch = newsroom.watch("lanterns", quiet=QUIET)
+    newsroom.fetched("http://herald.example/bridge", page_of("A bridge opens", *SENTENCES))
+    newsroom.run()
+    with newsroom.store.write() as tx:
+        watches.mute(tx, watch.id, tx.now + dt.timedelta(days=1))
+    newsroom.clock.advance(3 * 3600)
+    newsroom.run()
+    assert not newsroom.items()
+
+
+def test_two_links_that_lead_to_one_new_article_make_one(newsroom):
+    newsroom.watch("lanterns")
+    page = page_of("A bridge opens", *SENTENCES)
+    for link in ("http://herald.example/a", "http://herald.example/b"):
+        newsroom.fetched(link, page, final="http://herald.example/bridge")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(pipeline.ingest, [newsroom.services] * 2))
+    newsroom.run()
+    assert newsroom.urls() == ["http://herald.example/bridge"]
+    with newsroom.store.read() as tx:
+        assert articles.total(tx) == 1
+        assert not refusals.every(tx)
 
 
 class Down:

@@ -71,12 +71,6 @@ def test_a_late_item_waits_for_the_late_digest_whatever_the_rhythm():
         assert intent.due_at.astimezone(ZoneInfo("Asia/Tehran")).time() == planner.DAILY_AT
 
 
-def test_late_means_more_than_seven_days_after_publication():
-    assert not planner.is_late(NOON - dt.timedelta(days=7), NOON)
-    assert planner.is_late(NOON - dt.timedelta(days=7, seconds=1), NOON)
-    assert not planner.is_late(None, NOON)
-
-
 @given(instants, st.sampled_from(ZONES))
 def test_a_daily_digest_leaves_within_a_day_at_the_watchs_own_morning(now, zone):
     due_at = plan(watch(digest="daily", zone=zone), now).due_at

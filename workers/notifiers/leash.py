@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from copytaster.errors import Rejected
+from copytaster.errors import Rejected, Transient
 from copytaster.guard import Guard
 
 MAX_ANSWER_BYTES = 65_536
+WAIT_SECONDS = 8.0  # for another block's end: with a whole sending after it still within a lease of 30 s
 _one_at_a_time = threading.Lock()
 _held: "Leash | None" = None  # read by the audit hook, which outlives every leash
 
@@ -32,6 +33,7 @@ class Leash:
         # By object, for the system gives a dead thread's number to the next one.
         self._ours = set(threading.enumerate()) - {threading.current_thread()}
         self._sockets: list[socket.socket] = []
+        self._over = False
 
     def connecting(self, sock: socket.socket, address: Any) -> None:
         """Called before each connect of the process, with its resolved address. Raises ``Rejected`` to prevent it."""
@@ -50,12 +52,15 @@ class Leash:
         return threading.current_thread() not in self._ours
 
     def cut(self) -> None:
-        """End every connection, which wakes whoever waits on one."""
-        for sock in self._sockets:
+        """End every connection, which wakes whoever waits on one, and let no other begin."""
+        self._over = True
+        for sock in list(self._sockets):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
     def _check(self, sock: socket.socket, address: Any) -> None:
+        if self._over:
+            raise Rejected("too_slow", "The other side took too long, so it is not called again for this message.")
         if sock.family not in (socket.AF_INET, socket.AF_INET6):
             raise Rejected("private_address", "A channel may not reach sockets of this machine; use an address.")
         host, port = str(address[0]), int(address[1])
@@ -74,10 +79,10 @@ def leashed(guard: Guard, host: str | None, *, seconds: float) -> Iterator[Leash
     """Within this block, connections of this thread and of threads that it starts are checked and end in time.
 
     By an audit hook, which sees every connect of Python whatever library makes it; patching one HTTP library would
-    miss the others. One block at a time in a process.
+    miss the others. One block at a time in a process: raises ``Transient`` where another one does not end soon.
     """
     global _held  # noqa: PLW0603  an audit hook can't be removed, so it must look somewhere
-    with _one_at_a_time:
+    with _turn():
         leash = Leash(guard, host)
         _install()
         timer = threading.Timer(seconds, leash.cut)
@@ -90,6 +95,17 @@ def leashed(guard: Guard, host: str | None, *, seconds: float) -> Iterator[Leash
             finally:
                 _held = None
                 timer.cancel()
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Who waited for longer would send after its lease's end, when somebody else has long sent the same."""
+    if not _one_at_a_time.acquire(timeout=WAIT_SECONDS):
+        raise Transient("Another message is being sent; this one is tried again shortly.", retry_after=2)
+    try:
+        yield
+    finally:
+        _one_at_a_time.release()
 
 
 @lru_cache(maxsize=1)

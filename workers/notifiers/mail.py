@@ -4,7 +4,7 @@ It owns which addresses are taken; it must not know wording (render), bytes (mim
 """
 
 import re
-import threading
+from collections import deque
 from email.utils import parseaddr
 from urllib.parse import unquote
 
@@ -26,15 +26,20 @@ class Mail:
         self._from = outbox.mail_from
         self._address = parseaddr(outbox.mail_from)[1] or "copytaster@localhost"
         self._url = outbox.smtp_url
-        self._line: Line | None = None
-        self._lock = threading.Lock()
+        # Lines that nobody speaks on. Each thread that sends has one to itself: threads that queued for a single line of a
+        # slow server outlived their leases, and the same mails went out again and again.
+        self._free: deque[Line] = deque()
+        self._closed = False
 
     def send(self, message: Message) -> Receipt:
         """Hand one mail to the server; without a server it waits, for the operator may still name one."""
         recipient = mailbox(message.channel.url)
         data = self.compose(message, recipient)
-        with self._lock:
-            return Receipt(self._open().send(self._address, recipient, data))
+        line = self._open()
+        try:
+            return Receipt(line.send(self._address, recipient, data))
+        finally:
+            self._put_back(line)
 
     def compose(self, message: Message, recipient: str) -> bytes:
         """The whole mail, from nothing but the message and our own address."""
@@ -56,18 +61,26 @@ class Mail:
             raise Rejected("bad_channel", str(error)) from None
 
     def close(self) -> None:
-        """Leave the server."""
-        with self._lock:
-            if self._line:
-                self._line.hang_up()
+        """Leave the server; a mail that is on its way just now leaves it when it is through."""
+        self._closed = True
+        while self._free:
+            self._free.pop().hang_up()
 
     def _open(self) -> Line:
-        if self._line is None:
-            try:
-                self._line = Line(Relay.of(self._url), self._address.rpartition("@")[2])
-            except Rejected as error:
-                raise Transient(str(error)) from None
-        return self._line
+        self._closed = False
+        try:
+            return self._free.pop()  # the one used last: of several it is the likeliest to be open still
+        except IndexError:
+            pass
+        try:
+            return Line(Relay.of(self._url), self._address.rpartition("@")[2])
+        except Rejected as error:
+            raise Transient(str(error)) from None
+
+    def _put_back(self, line: Line) -> None:
+        self._free.append(line)
+        if self._closed:
+            self.close()
 
 
 def mailbox(url: str) -> str:

@@ -4,10 +4,14 @@ It owns SMTP and its TLS; it must not know what is in a mail, whom it concerns o
 """
 
 import contextlib
+import io
 import re
 import smtplib
+import socket
 import ssl
+import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,6 +25,7 @@ _LOGIN = frozenset({454, 530, 534, 535, 538})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HINT = "check mail.url in the configuration and that the server runs"
 _SPACE = re.compile(r"\s+")
+_PIECE = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,20 +200,30 @@ class _Timed(smtplib.SMTP):
         return self._expect(self.data(data)).decode("utf-8", "replace")[:300]
 
     def getreply(self) -> tuple[int, bytes]:
-        self._wind_up()
+        if self.file is None:
+            self.file = io.BufferedReader(_Replies(self))
         return super().getreply()
 
     def send(self, s: Any) -> None:
-        self._wind_up()
-        super().send(s)
+        """In pieces, for TLS begins its timeout anew with every 16 kB."""
+        data = s.encode(self.command_encoding) if isinstance(s, str) else bytes(s)
+        for start in range(0, len(data), _PIECE):
+            self.wind_up()
+            super().send(data[start : start + _PIECE])
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
-        plain = super()._get_socket(host, port, timeout)  # type: ignore[misc]
-        return self._relay.context().wrap_socket(plain, server_hostname=host) if self._relay.tls else plain
-
-    def _wind_up(self) -> None:
+    def wind_up(self) -> None:
+        """The next step may take what is left of the time, be it only to wait for one byte of an answer."""
         if self.sock:
-            self.sock.settimeout(max(self.until - time.monotonic(), 0.01))
+            self.sock.settimeout(_left(self.until))
+
+    def _get_socket(self, host: str, port: int, _: float) -> Any:
+        plain = _dialled(host, port, self.until)
+        try:
+            plain.settimeout(_left(self.until))
+            return self._relay.context().wrap_socket(plain, server_hostname=host) if self._relay.tls else plain
+        except BaseException:
+            plain.close()
+            raise
 
     def _expect(self, reply: tuple[int, bytes]) -> bytes:
         code, answer = reply
@@ -220,3 +235,53 @@ class _Timed(smtplib.SMTP):
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 self.rset()
         raise smtplib.SMTPResponseException(code, answer)
+
+
+class _Replies(io.RawIOBase):
+    """What the server says, each piece of it within the mail's own deadline.
+
+    A socket's timeout begins anew with every byte that comes, so a server that dripped its answer held a mail for ever.
+    """
+
+    def __init__(self, smtp: _Timed) -> None:
+        super().__init__()
+        self._smtp = smtp
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._smtp.wind_up()
+        return self._smtp.sock.recv_into(buffer) if self._smtp.sock else 0
+
+
+def _left(until: float) -> float:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("it took too long")
+    return left
+
+
+def _dialled(host: str, port: int, until: float) -> socket.socket:
+    """The first of the host's addresses that answers, all of them within one time."""
+    failure: OSError | None = None
+    for *_, address in _found(host, port, until):
+        try:
+            return socket.create_connection(address[:2], _left(until))
+        except OSError as error:
+            failure = failure or error
+    raise failure or OSError("it has no address")
+
+
+def _found(host: str, port: int, until: float) -> list[Any]:
+    """The system's resolver, asked in a thread that may be left behind: it waits for a dead name server for minutes."""
+    answer: Future[list[Any]] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.set_exception(error if isinstance(error, OSError) else OSError(str(error)))
+
+    threading.Thread(target=ask, daemon=True).start()
+    return answer.result(_left(until))

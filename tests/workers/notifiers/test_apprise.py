@@ -13,6 +13,7 @@ from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.guard import Guard
 from workers.notifiers import Notifiers, apprise, leash
 from workers.notifiers.apprise import Apprise
+from workers.pipeline import LEASE_SECONDS
 
 
 def target(httpserver, path="/notify", query=""):
@@ -134,6 +135,36 @@ def test_the_leash_holds_threads_that_a_library_starts_and_no_others(httpserver)
     assert held.refusal is not None
     connect()
     assert len(failures) == 2
+
+
+def test_who_waits_too_long_for_the_leash_is_tried_again_and_does_not_send(httpserver, outbox, message, monkeypatch):
+    monkeypatch.setattr(leash, "WAIT_SECONDS", 0.1)
+    refused = []
+
+    def send():
+        try:
+            Apprise(outbox()).send(message(target(httpserver)))
+        except Transient as error:
+            refused.append(error)
+
+    with leash.leashed(Guard(), None, seconds=10):
+        thread = threading.Thread(target=send)
+        thread.start()
+        thread.join(10)
+    assert [(error.retry_after, "Another message is being sent" in str(error)) for error in refused] == [(2, True)]
+    assert httpserver.log == []
+
+
+def test_a_sending_and_its_wait_for_the_leash_end_within_a_lease():
+    assert leash.WAIT_SECONDS + apprise.TOTAL_SECONDS < LEASE_SECONDS - 5
+
+
+def test_after_its_time_a_sending_makes_no_new_connection(httpserver):
+    with leash.leashed(Guard(["127.0.0.0/8"]), None, seconds=10) as held:
+        socket.create_connection(("127.0.0.1", httpserver.port), 5).close()
+        held.cut()
+        with pytest.raises(Rejected, match="took too long"):
+            socket.create_connection(("127.0.0.1", httpserver.port), 5)
 
 
 def test_a_unix_socket_of_this_machine_is_not_reached(tmp_path):

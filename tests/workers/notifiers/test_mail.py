@@ -249,6 +249,88 @@ def test_a_server_that_hangs_after_the_data_is_left_in_time(outbox, message, mon
         done.set()
 
 
+@pytest.mark.parametrize("step", [b"", b"EHLO", b".\r\n"])
+def test_a_server_that_drips_its_answers_is_left_in_time(outbox, message, monkeypatch, step):
+    monkeypatch.setattr(relay, "TOTAL_SECONDS", 0.5)
+    done = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_drip_after, args=(listener, step, done))
+        thread.start()
+        started = time.monotonic()
+        with pytest.raises(Transient):
+            Mail(outbox(smtp_url=f"smtp://127.0.0.1:{listener.getsockname()[1]}")).send(message(TO))
+        assert time.monotonic() - started < 3
+        done.set()
+        thread.join(10)
+
+
+def _drip_after(listener, step, done):
+    """A server that answers as it should until this command, and then a byte every 50 ms that never makes a line."""
+    connection, _ = listener.accept()
+    with connection, connection.makefile("rb") as lines:
+        line = b""
+        connection.sendall(b"220 hello\r\n" if step else b"220 ")
+        while step and (line := lines.readline()) and not line.startswith(step):
+            answers = {b"DATA": b"354 go\r\n", b"EHLO": b"250 mx\r\n", b"MAIL": b"250 ok\r\n", b"RCPT": b"250 ok\r\n"}
+            connection.sendall(answers.get(line[:4].upper(), b""))
+        while not done.wait(0.05):
+            try:
+                connection.sendall(b"2")
+            except OSError:
+                return
+
+
+def test_a_name_server_that_hangs_holds_no_mail(outbox, message, monkeypatch):
+    monkeypatch.setattr(relay, "TOTAL_SECONDS", 0.3)
+    answers = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.wait(20) and [])
+    started = time.monotonic()
+    with pytest.raises(Transient, match="No mail server answers at mx.example.org:25"):
+        Mail(outbox(smtp_url="smtp://mx.example.org")).send(message(TO))
+    assert time.monotonic() - started < 3
+    answers.set()
+
+
+def test_no_mail_waits_for_another_that_is_slow(mail, box, message, monkeypatch):
+    """Three threads meet in the middle of their mails; with one line for all, the first would wait there for ever."""
+    meeting = threading.Barrier(3, timeout=10)
+    whole = relay.Line.send
+    monkeypatch.setattr(relay.Line, "send", lambda *args: meeting.wait() >= 0 and whole(*args))
+    threads = [threading.Thread(target=mail.send, args=(message(TO, message_id=f"msg_{n}"),)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(box.mails) == 3
+    assert len(box.sessions) == 3
+
+
+def test_close_leaves_the_server_on_every_line_and_a_later_mail_calls_again(mail, box, message, monkeypatch):
+    left = []
+    hang_up = relay.Line.hang_up
+    monkeypatch.setattr(relay.Line, "hang_up", lambda self: left.append(self) or hang_up(self))
+    meeting = threading.Barrier(2, timeout=10)
+    whole = relay.Line.send
+
+    def close_meanwhile(*args):
+        meeting.wait()
+        meeting.wait()
+        return whole(*args)
+
+    monkeypatch.setattr(relay.Line, "send", close_meanwhile)
+    thread = threading.Thread(target=mail.send, args=(message(TO),))
+    thread.start()
+    meeting.wait()
+    mail.close()
+    meeting.wait()
+    thread.join(10)
+    assert len(box.mails) == 1
+    assert left[-1]._smtp is None
+    monkeypatch.setattr(relay.Line, "send", whole)
+    mail.send(message(TO))
+    assert len(box.sessions) == 2
+
+
 def _hang_after_data(listener, done):
     connection, _ = listener.accept()
     with connection, connection.makefile("rb") as lines:
