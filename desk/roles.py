@@ -5,10 +5,11 @@ It owns their start and their clean end; it must not know how many of them there
 
 import os
 import pathlib
+import platform
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from copytaster.config import Config
@@ -62,11 +63,15 @@ def web(config: Config) -> None:
 
 
 def _own_metrics(config: Config, role: str) -> None:
-    """Serves this process' own /metrics, where a port is set; under ``up`` the web page adds all of them up."""
-    if not config.metrics.port:
+    """Serves this process' own /metrics, where a port is set.
+
+    Not where values are shared already: under ``up`` the web page adds all of them up, and one port can't be had by four.
+    """
+    if not config.metrics.port or SHARED_METRICS in os.environ:
         return
-    if SHARED_METRICS not in os.environ:
-        share_metrics(config.data_dir / "metrics" / f"{role}-{os.getpid()}")
+    folder = config.data_dir / "metrics"
+    _sweep(folder)
+    share_metrics(folder / f"{role}-{platform.node()}-{os.getpid()}")
     from prometheus_client import CollectorRegistry, start_http_server
     from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -75,11 +80,19 @@ def _own_metrics(config: Config, role: str) -> None:
     start_http_server(config.metrics.port, config.metrics.host, registry=registry)
 
 
+def _sweep(folder: pathlib.Path) -> None:
+    """Deletes what dead processes of this machine left; the folder may be shared with others, whose numbers say nothing here."""
+    import psutil
+
+    for left in folder.glob(f"*-{platform.node()}-*"):
+        pid = left.name.rpartition("-")[2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def _stop_on_signals() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
 
-
-Role = Callable[[Config], None]

@@ -4,6 +4,7 @@ It owns the rhythm and the rules of a reading; it must not know the store, the c
 """
 
 import datetime as dt
+import math
 import statistics
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -134,11 +135,14 @@ def silent_after(gaps: Sequence[float], interval_seconds: float = 300.0) -> floa
     """Seconds without anything new after which a source counts as silent: three median intervals.
 
     The interval is that between publications, yet never less than that between readings: nobody can know sooner.
+    A paper that publishes in bursts and sleeps at night was reported every night, so it is never sooner than half as
+    long again as its longest pause but one in twenty, which leaves out a single breakdown among what is kept.
     Without any gap known it is three days.
     """
     if not gaps:
         return SILENT_INTERVALS * MAX_SECONDS
-    return SILENT_INTERVALS * max(statistics.median(gaps), interval_seconds)
+    longest_usual = sorted(gaps)[math.ceil(LONGEST_USUAL * len(gaps)) - 1]
+    return max(SILENT_INTERVALS * max(statistics.median(gaps), interval_seconds), SPARE * longest_usual)
 
 
 def reread_due(first_read_at: dt.datetime, reads: int, after: Sequence[float] = REREADS) -> dt.datetime | None:

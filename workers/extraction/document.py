@@ -19,6 +19,8 @@ MAX_META_CHARS = 20_000
 _GATHERED = ("meta", "link", "script", "title", "h1", "time", "html")
 # NUL and the other controls that XML forbids stop lxml or end its text; lone surrogates cannot be encoded.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# The same as references: to lxml they end the text, or the page, where a browser shows nothing or a box.
+_REFERENCE = re.compile(r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|x0*(?:[0-8bcef]|1[0-9a-f]))(?:;|(?![0-9a-z]))", re.IGNORECASE)
 _MARKUP = re.compile(r"<(?:!doctype|html|head|body|title|meta|article|section|main|div|p|h1|span|table|br)\b", re.IGNORECASE)
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
@@ -77,7 +79,7 @@ def parsed(text: str) -> HtmlElement:
     if not _MARKUP.search(text) or _is_binary(text[:4_000]):
         raise Rejected("not_html", "The page holds no markup; only HTML pages can be read as articles.")
     parser = HTMLParser(collect_ids=False, default_doctype=False, encoding="utf-8", remove_comments=True, remove_pis=True)
-    data = _DECLARATION.sub("", clean(text)).encode()
+    data = _DECLARATION.sub("", _REFERENCE.sub(" ", clean(text))).encode()
     try:
         root = document_fromstring(data, parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
