@@ -15,7 +15,8 @@ from copytaster.outbound import Fetched
 from copytaster.store import Store, health, links
 from copytaster.store.links import BACKFILL, Finding
 from desk.fetching import Fetcher
-from scrapers.discovery.feeds import links_of, parse_feed_boxed
+from scrapers.discovery.boxed import parse_feed_boxed
+from scrapers.discovery.feeds import links_of
 from scrapers.discovery.find import guesses
 from scrapers.discovery.sitemaps import MAX_DEPTH, Sitemap, SitemapChild, parse_sitemap
 from scrapers.robots import Robots

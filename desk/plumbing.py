@@ -55,7 +55,7 @@ def _answered(work: Callable[[Line], Answer], line: Line) -> Answer:
 
 
 def _feed(line: Line) -> Answer:
-    from scrapers.discovery.feeds import parse_feed_boxed
+    from scrapers.discovery.boxed import parse_feed_boxed
 
     document = parse_feed_boxed(_data(line), _text(line, "url"), _text(line, "content_type") or None)
     return {

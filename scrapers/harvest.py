@@ -28,7 +28,7 @@ def keep_reading(tx: Tx, reading: Reading, crawl: CrawlConfig) -> None:
     if source is None:
         return
     if reading.unchanged:
-        _note(tx, reading, crawl, source, _rhythm(row, reading, new_items=0))
+        _note(tx, reading, crawl, source, _rhythm(row, reading, tx.now, new_items=0))
         return
     judged = _judge(tx, reading, source)
     added = links.add(tx, source.id, row.id, _findings(judged))
@@ -38,7 +38,7 @@ def keep_reading(tx: Tx, reading: Reading, crawl: CrawlConfig) -> None:
         sources.due_now(tx, source.id, "sitemap")
     _measure(tx, judged)
     sources.note_found(tx, source.id, baseline_done=source.baseline_at is None, found=added > 0)
-    memory = _rhythm(row, reading, new_items=added, overflowed=judged.overflowed)
+    memory = _rhythm(row, reading, tx.now, new_items=added, overflowed=judged.overflowed)
     _note(tx, reading, crawl, source, memory)
 
 
@@ -91,10 +91,11 @@ def _newest(decided: Decided) -> float:
     return at.at.timestamp() if at else 0.0
 
 
-def _rhythm(row: Any, reading: Reading, *, new_items: int, overflowed: bool = False) -> dict[str, Any]:
+def _rhythm(row: Any, reading: Reading, now: dt.datetime, *, new_items: int, overflowed: bool = False) -> dict[str, Any]:
     """What the endpoint is to remember of this reading."""
     dates = [link.published.at for link in reading.links if link.published]
-    gaps = revisit.gaps_of(dates) if len(dates) > 3 else row.gaps
+    elapsed = (now - row.read_at).total_seconds() if row.read_at else 0.0
+    gaps = revisit.remembered(row.gaps, revisit.gaps_of(dates), elapsed) if len(dates) > 3 else row.gaps
     ids = [] if row.kind == "sitemap" else [link.id for link in reading.links[:REMEMBERED_IDS]]
     return {
         "gaps": gaps,

@@ -3,11 +3,9 @@
 They own one hop each of a request's way; they must not know endpoints, links or the store.
 """
 
-import base64
 import zlib
 from collections import OrderedDict
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -16,6 +14,7 @@ from scrapy.http import Headers, Response
 from copytaster.errors import Rejected
 from copytaster.news import Source
 from copytaster.urls import host_of, resolve, same_site, site_of_host
+from scrapers.proxies import split_proxy
 from scrapers.settings import MAX_PAGE_BYTES
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -49,16 +48,6 @@ class IdentityMiddleware:
             request.meta["proxy"], login = split_proxy(source.proxy)
             if login:
                 headers["Proxy-Authorization"] = b"Basic " + login
-
-
-def split_proxy(proxy: str) -> tuple[str, bytes | None]:
-    """A proxy's address without its login, and the login as Basic credentials."""
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    if not parts.username:
-        return urlunsplit(parts), None
-    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    return urlunsplit(bare), base64.b64encode(login)
 
 
 class CookiesMiddleware:

@@ -15,7 +15,8 @@ from scrapy.http import Response
 from copytaster.errors import Rejected
 from copytaster.news import Link, Source
 from scrapers.articles import header
-from scrapers.discovery.feeds import links_of, parse_feed_boxed
+from scrapers.discovery.boxed import parse_feed_boxed
+from scrapers.discovery.feeds import links_of
 from scrapers.discovery.links import article_links
 from scrapers.discovery.sitemaps import Sitemap, SitemapChild, parse_sitemap
 from scrapers.jobs import Job, Reading, ReadingFailed

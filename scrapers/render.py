@@ -18,7 +18,7 @@ from copytaster.news import Source
 from copytaster.urls import host_of
 from scrapers.download import GuardedDownloadHandler, check_literal
 from scrapers.gate import Gate
-from scrapers.middlewares import split_proxy
+from scrapers.proxies import split_proxy
 
 BROWSER_PAGES = 2  # at once; each takes about 100 MB
 SETTLE_MILLISECONDS = 3_000  # for scripts to have written the page, once it is loaded

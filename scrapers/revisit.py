@@ -4,8 +4,8 @@ It owns the rhythm and the rules of a reading; it must not know the store, the c
 """
 
 import datetime as dt
-import math
 import statistics
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +19,8 @@ MAX_RETRY_AFTER = 7 * MAX_SECONDS
 LATE = dt.timedelta(days=7)
 REREADS = (3_600.0, 6 * 3_600.0, 24 * 3_600.0)  # after the first reading of an article
 SILENT_INTERVALS = 3.0
+PAUSE_SPARE = 1.5
+PAUSE_HALF_LIFE = 28 * MAX_SECONDS
 _FULL_FEED = 5  # fewer items than this say nothing about what was missed
 
 State = Literal["new", "known", "changed"]
@@ -131,18 +133,31 @@ def gaps_of(published: Sequence[dt.datetime], *, keep: int = 40) -> list[float]:
     return [(later - earlier).total_seconds() for earlier, later in pairwise(moments)]
 
 
-def silent_after(gaps: Sequence[float], interval_seconds: float = 300.0) -> float:
-    """Seconds without anything new after which a source counts as silent: three median intervals.
+def usual_interval(gaps: Sequence[float], interval_seconds: float) -> float:
+    """Seconds between publications in the middle, yet never less than between readings: nobody can know sooner."""
+    return max(statistics.median(gaps), interval_seconds) if gaps else MAX_SECONDS
 
-    The interval is that between publications, yet never less than that between readings: nobody can know sooner.
-    A paper that publishes in bursts and sleeps at night was reported every night, so it is never sooner than half as
-    long again as its longest pause but one in twenty, which leaves out a single breakdown among what is kept.
-    Without any gap known it is three days.
+
+def silent_after(gaps: Sequence[float], interval_seconds: float = 300.0, *, failing: bool = False) -> float:
+    """Seconds without anything new after which a source counts as silent: three usual intervals.
+
+    That is enough where the readings are ``failing``. Where they are well and only bring nothing, a source that publishes in
+    bursts and sleeps at night would be reported every night, so then it is never sooner than half as long again as its
+    longest pause but one; the longest may have been a breakdown. Without any gap known it is three days.
     """
-    if not gaps:
-        return SILENT_INTERVALS * MAX_SECONDS
-    longest_usual = sorted(gaps)[math.ceil(LONGEST_USUAL * len(gaps)) - 1]
-    return max(SILENT_INTERVALS * max(statistics.median(gaps), interval_seconds), SPARE * longest_usual)
+    usual = SILENT_INTERVALS * usual_interval(gaps, interval_seconds)
+    return usual if failing or len(gaps) < 2 else max(usual, PAUSE_SPARE * sorted(gaps)[-2])
+
+
+def remembered(before: Sequence[float], now: Sequence[float], elapsed_seconds: float) -> list[float]:
+    """The gaps of a reading, behind the longest two that it no longer shows.
+
+    Most feeds show less than a day, so that in the evening nothing in them tells of the night. What is remembered fades:
+    by half in four weeks, which keeps a night for tomorrow and a weekend for the next but one, and lets a breakdown go.
+    """
+    gone = sorted((Counter(before) - Counter(now)).elements())
+    fade = 0.5 ** (max(elapsed_seconds, 0.0) / PAUSE_HALF_LIFE)
+    return [*(gap * fade for gap in gone[-2:]), *now]
 
 
 def reread_due(first_read_at: dt.datetime, reads: int, after: Sequence[float] = REREADS) -> dt.datetime | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from scrapers.discovery.resolving import http_only
+from scrapers.resolving import http_only
 
 MAX_BYTES = 500 * 1024  # RFC 9309 2.5: at least 500 KiB must be read; the rest is not
 MAX_REDIRECTS = 5

@@ -35,7 +35,9 @@ class EmbeddedRedis:
         """Until it answers; raises Transient where it does not, Permanent where this machine has no such server."""
         if self._is_there():
             return
-        self._end(self._running())  # one that hangs still has the folder open, and a second one beside it would spoil both their files
+        self._end(
+            self._running()
+        )  # one that hangs still has the folder open, and a second one beside it would spoil both their files
         self._folder.mkdir(parents=True, exist_ok=True)
         self.socket.unlink(missing_ok=True)
         self.process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

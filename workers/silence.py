@@ -12,7 +12,7 @@ from copytaster.news import SourceId
 from copytaster.store import Store, Tx, sources, watches
 from copytaster.store.db import Record
 from copytaster.watches import Channel
-from scrapers.revisit import silent_after
+from scrapers.revisit import silent_after, usual_interval
 from workers.packing import notify
 
 LEAST_SECONDS = 180.0  # three times the shortest interval: a source that found something since can't be silent
@@ -44,17 +44,20 @@ class Still:
 def silent(source: Still, now: dt.datetime) -> str | None:
     """Why the source counts as silent, in a sentence; None where it does not.
 
-    It does when nothing new came for three of its median intervals, by its quickest endpoint, though it was looked for.
+    It does when nothing new came for three of its usual intervals, by its quickest endpoint, though it was looked for;
+    where no reading fails, for longer than its usual pauses too.
     """
     watched = [each for each in source.rhythms if each.readings and _looked_at(each, now)]
     if not watched:
         return None
-    usual = min(silent_after(each.gaps, each.interval_seconds) for each in watched)
+    failing = all(each.last_error for each in watched)
+    allowed = min(silent_after(each.gaps, each.interval_seconds, failing=failing) for each in watched)
     still = (now - source.fresh_at).total_seconds()
-    if still <= usual:
+    if still <= allowed:
         return None
     errors = [each.last_error for each in source.rhythms if each.last_error]
-    return errors[0] if errors else f"Nothing new for {_span(still)}; usually something comes every {_span(usual / 3)}."
+    usual = min(usual_interval(each.gaps, each.interval_seconds) for each in watched)
+    return errors[0] if errors else f"Nothing new for {_span(still)}; usually something comes every {_span(usual)}."
 
 
 def _looked_at(rhythm: Rhythm, now: dt.datetime) -> bool:

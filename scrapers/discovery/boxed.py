@@ -15,11 +15,22 @@ from typing import Any
 
 from copytaster.errors import Rejected
 from copytaster.news import Printed
-from scrapers.discovery.feeds import FeedDocument, FeedItem, parse_feed
+from scrapers.discovery.feed import FeedDocument, FeedItem
+from scrapers.discovery.feeds import MAX_BYTES, needs_box, parse_feed
 
 MAX_MEMORY = 600_000_000  # of address space; 5 MB of the smallest items took 134 MB of memory
 _ROOT = str(Path(__file__).parents[2])
 _DATES = ("published", "updated")
+
+
+def parse_feed_boxed(data: bytes, url: str = "", content_type: str | None = None, *, max_seconds: float = 10.0) -> FeedDocument:
+    """``parse_feed`` where no feed can hold the process: large or odd ones go to a child with a time and memory limit.
+
+    Raises as ``parse_feed``, and ``Rejected("too_slow")``.
+    """
+    if len(data) > MAX_BYTES or not needs_box(data):
+        return parse_feed(data, url, content_type)
+    return parse_in_child(data, url, content_type, max_seconds=max_seconds)
 
 
 def parse_in_child(data: bytes, url: str, content_type: str | None, *, max_seconds: float) -> FeedDocument:

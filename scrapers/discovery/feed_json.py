@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from copytaster.errors import Rejected
-from scrapers.discovery.feeds import MAX_ITEMS, FeedDocument, FeedItem
+from scrapers.discovery.feed import MAX_ITEMS, FeedDocument, FeedItem
 from scrapers.discovery.plain import one_line, printed_w3c, squeeze, text_of
-from scrapers.discovery.resolving import absolute
+from scrapers.resolving import absolute
 
 
 def read_json(data: bytes, url: str) -> FeedDocument:

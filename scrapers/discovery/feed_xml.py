@@ -12,7 +12,7 @@ import feedparser
 
 from copytaster.errors import Rejected
 from copytaster.news import Printed
-from scrapers.discovery.feeds import MAX_ITEMS, FeedDocument, FeedItem, FeedKind
+from scrapers.discovery.feed import MAX_ITEMS, FeedDocument, FeedItem, FeedKind
 from scrapers.discovery.plain import one_line, printed_struct, squeeze, text_of
 
 Row = dict[str, Any]

@@ -3,57 +3,20 @@
 It owns what a feed says and the caps that hold for it; it must not fetch, nor know what was seen before.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
-
 from copytaster.errors import Rejected
-from copytaster.news import Link, LinkId, Printed
+from copytaster.news import Link, LinkId
 from copytaster.urls import canonical, resolve, url_id
+from scrapers.discovery.feed import FeedDocument, FeedItem
 
 MAX_BYTES = 5_000_000
-MAX_ITEMS = 500
 INLINE_BYTES = 200_000  # beyond it a feed is parsed in a child that can be killed
 MAX_UNCLOSED = 4_000
-FeedKind = Literal["rss", "atom", "json", "cdf", "unknown"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedItem:
-    """One entry as the feed gives it: ``url`` absolute where it could be made so, ``text`` and ``title`` plain."""
-
-    id: str | None = None
-    url: str | None = None
-    title: str | None = None
-    published: Printed | None = None
-    updated: Printed | None = None
-    authors: Sequence[str] = ()
-    text: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedDocument:
-    """A whole feed. ``every_seconds`` is the rhythm that it claims; ``total`` counts the items before the cap."""
-
-    kind: FeedKind
-    id: str | None = None
-    title: str | None = None
-    url: str | None = None  # the site's page that the feed stands for
-    text: str | None = None  # what it says of itself
-    published: Printed | None = None
-    updated: Printed | None = None
-    hub: str | None = None
-    topic: str | None = None
-    next_url: str | None = None  # RFC 5005: the page of older items
-    every_seconds: float | None = None
-    items: Sequence[FeedItem] = ()
-    total: int = 0
 
 
 def parse_feed(data: bytes, url: str = "", content_type: str | None = None) -> FeedDocument:
     """A feed of at most 5 MB, its first 500 items (feeds print the newest first).
 
-    It may take seconds on hostile bytes: in a crawler or a worker use ``parse_feed_boxed``.
+    It may take seconds on hostile bytes: in a crawler or a worker use ``boxed.parse_feed_boxed``.
     Raises ``Rejected`` with ``too_big`` or ``not_a_feed``.
     """
     if len(data) > MAX_BYTES:
@@ -65,18 +28,6 @@ def parse_feed(data: bytes, url: str = "", content_type: str | None = None) -> F
     from scrapers.discovery.feed_xml import read_xml
 
     return read_xml(data, url, content_type)
-
-
-def parse_feed_boxed(data: bytes, url: str = "", content_type: str | None = None, *, max_seconds: float = 10.0) -> FeedDocument:
-    """``parse_feed`` where no feed can hold the process: large or odd ones go to a child with a time and memory limit.
-
-    Raises as ``parse_feed``, and ``Rejected("too_slow")``.
-    """
-    if len(data) > MAX_BYTES or not needs_box(data):
-        return parse_feed(data, url, content_type)
-    from scrapers.discovery.boxed import parse_in_child
-
-    return parse_in_child(data, url, content_type, max_seconds=max_seconds)
 
 
 def looks_like_json(data: bytes) -> bool:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from copytaster.errors import CopytasterError, Permanent, Rejected
 from copytaster.outbound import Fetched
 from copytaster.urls import normalize
-from scrapers.discovery.feeds import looks_like_json, parse_feed_boxed
+from scrapers.discovery.boxed import parse_feed_boxed
+from scrapers.discovery.feeds import looks_like_json
 from scrapers.discovery.links import (
     Candidate,
     article_links,

@@ -17,8 +17,8 @@ from copytaster.errors import Rejected
 from copytaster.news import EndpointKind, Link, LinkId, Printed
 from copytaster.urls import canonical, host_of, same_site, url_id
 from scrapers.discovery.plain import one_line, printed_w3c
-from scrapers.discovery.resolving import http_only
 from scrapers.discovery.shapes import is_empty_shell, url_score
+from scrapers.resolving import http_only
 
 MAX_BYTES = 10_000_000
 MAX_LINKS = 500

@@ -15,9 +15,10 @@ from lxml import etree
 from copytaster.errors import Rejected
 from copytaster.news import Link, LinkId, Printed
 from copytaster.urls import canonical, url_id
-from scrapers.discovery.feeds import links_of, parse_feed_boxed
+from scrapers.discovery.boxed import parse_feed_boxed
+from scrapers.discovery.feeds import links_of
 from scrapers.discovery.plain import one_line, printed_w3c
-from scrapers.discovery.resolving import http_only
+from scrapers.resolving import http_only
 
 MAX_URLS = 50_000
 MAX_BYTES = 50_000_000  # unpacked, as the protocol has it

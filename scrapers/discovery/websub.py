@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from copytaster.errors import Rejected
-from scrapers.discovery.feeds import FeedDocument
-from scrapers.discovery.resolving import http_only
+from scrapers.discovery.feed import FeedDocument
+from scrapers.resolving import http_only
 
 LEASE_SECONDS = 10 * 86_400
 MAX_LEASE_SECONDS = 30 * 86_400

@@ -1,5 +1,6 @@
 """Promise 1: any process may be killed and Redis wiped, and every matching article still reaches its watcher."""
 
+import contextlib
 import random
 import signal
 import sys
@@ -55,8 +56,12 @@ def world(seed: int) -> tuple[list[Site], list[str]]:
 
 
 def processes(rig: Rig, role: str) -> list[psutil.Process]:
-    tree = psutil.Process(rig.process.pid).children(recursive=True)
-    return [each for each in tree if role_of(each) == role]
+    found = []
+    for each in psutil.Process(rig.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended while we looked
+            if role_of(each) == role:
+                found.append(each)
+    return found
 
 
 def kill(rig: Rig, role: str, rng: random.Random) -> None:

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from desk.bench.match import bench_match
 
 
+@pytest.mark.slow
 def test_the_figures_are_whole_and_equal_to_brute_force():
     told = bench_match((20, 60), articles=15, seed=3)
     assert json.loads(json.dumps(told)) == told

@@ -52,6 +52,7 @@ def test_a_full_disk_behind_the_output_is_one_clear_sentence(run):
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="only root can mount a small disk")
+@pytest.mark.slow
 def test_a_full_disk_under_the_store_is_one_clear_sentence(run, folder, script):
     """A disk of one megabyte, which watches fill."""
     (folder / "disk").mkdir()
@@ -81,6 +82,7 @@ def test_a_reader_that_saw_enough_ends_it_quietly(run, folder, script):
     assert json.loads(done.stdout)["article"] == 1
 
 
+@pytest.mark.slow
 def test_text_is_utf8_and_lines_end_at_a_line_feed_whatever_the_locale(run):
     plain = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1", "PYTHONCOERCECLOCALE": "0"}
     given = json.dumps({"url": "http://example.org/ä\u2028?q=名"}, ensure_ascii=False).encode() + b"\n"
@@ -118,6 +120,7 @@ def test_ctrl_c_ends_with_130_and_no_word(script, folder):
         assert process.stderr.read() == b""
 
 
+@pytest.mark.slow
 def test_colours_are_for_terminals_alone(run):
     run("watch", "add", "kataib")
     assert b"\x1b" not in run("watch", "list", env={"FORCE_COLOR": "", "TERM": "xterm-256color"}).stdout

@@ -217,6 +217,7 @@ def naughty(corpora):
     return json.loads((corpora / "strings/blns.json").read_text())
 
 
+@pytest.mark.slow
 def test_any_text_is_a_name_or_a_query(call, naughty):
     """None ends in a traceback, breaks a line of JSON or reaches the terminal raw."""
     lines = [{"query": "kataib", "name": text} for text in naughty if text.strip()]

@@ -43,6 +43,7 @@ def found_by_discovery(corpus: Corpus) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_every_recorded_page_is_found_and_served_as_recorded(name: str) -> None:
     corpus = load(CORPORA / name, now=NOW)
     truth = json.loads((CORPORA / name / "ground-truth.json").read_text())

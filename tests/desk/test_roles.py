@@ -33,7 +33,11 @@ def test_alone_it_serves_its_metrics_and_sweeps_what_the_dead_of_this_machine_le
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     here = platform.node()
-    names = {"dead": f"crawl-{here}-{dead.pid}", "alive": f"worker-{here}-{os.getpid()}", "elsewhere": f"crawl-x{here}-{dead.pid}"}
+    names = {
+        "dead": f"crawl-{here}-{dead.pid}",
+        "alive": f"worker-{here}-{os.getpid()}",
+        "elsewhere": f"crawl-x{here}-{dead.pid}",
+    }
     for name in names.values():
         (tmp_path / "metrics" / name).mkdir(parents=True)
     port = running.free_port()

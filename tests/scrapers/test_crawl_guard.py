@@ -9,7 +9,8 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from copytaster.errors import Rejected
 from copytaster.guard import Guard
 from scrapers.download import _GuardedReceiver, check_literal
-from scrapers.middlewares import Cookie, parse_cookie, split_proxy, unpack
+from scrapers.middlewares import Cookie, parse_cookie, unpack
+from scrapers.proxies import split_proxy
 
 
 class Resolved:

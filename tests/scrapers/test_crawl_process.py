@@ -26,6 +26,7 @@ def wait_for(condition, seconds=20.0):
         pause.wait(0.05)
 
 
+@pytest.mark.slow
 def test_a_second_reading_is_conditional_and_brings_what_is_new(world):
     world.feed("again.example", "/1")
     for number in (1, 2):
@@ -44,6 +45,7 @@ def test_a_second_reading_is_conditional_and_brings_what_is_new(world):
     assert len(requests(world, "again.example", "/robots.txt")) == 1
 
 
+@pytest.mark.slow
 def test_the_twentieth_reading_is_unconditional(world):
     world.feed("honest.example")
     world.crawl("honest.example")
@@ -73,6 +75,7 @@ def test_sigterm_ends_a_run_quickly_and_gives_everything_back(world):
     assert world.rows("hosts")["slow.example"].lease_token is None
 
 
+@pytest.mark.slow
 def test_after_kill_9_another_crawler_takes_over(world):
     world.feed("killed.example", "/1", "/2", "/3")
     for path in ("/1", "/2", "/3"):
@@ -91,6 +94,7 @@ def test_after_kill_9_another_crawler_takes_over(world):
     assert len(world.rows("pages")) == 3
 
 
+@pytest.mark.slow
 def test_two_crawlers_at_once_fetch_each_page_once(world):
     hosts = [f"shared{n}.example" for n in range(6)]
     for host in hosts:
@@ -106,6 +110,7 @@ def test_two_crawlers_at_once_fetch_each_page_once(world):
     assert [len(requests(world, host, "/1")) for host in hosts] == [1] * 6
 
 
+@pytest.mark.slow
 def test_a_delay_between_requests_to_one_host_is_kept(world):
     world.feed("polite.example", "/1", "/2", "/3")
     for path in ("/1", "/2", "/3"):
@@ -117,6 +122,7 @@ def test_a_delay_between_requests_to_one_host_is_kept(world):
     assert world.rows("hosts")["polite.example"].delay_seconds >= 0.5
 
 
+@pytest.mark.slow
 def test_crawl_delay_of_robots_is_kept(world):
     world.feed("asking.example", "/1", "/2")
     robots = Resource(body=b"User-agent: *\nCrawl-delay: 1\n", content_type="text/plain")
@@ -154,6 +160,7 @@ def test_scrapys_own_command_works(world, args, expected):
         assert set(world.rows("pages")) == {"http://cli.example/1"}
 
 
+@pytest.mark.slow
 def test_without_a_proxy_sites_are_asked_directly_and_troubles_have_their_sentences(world):
     place = world.server.proxy.removeprefix("http://")
     port = place.rpartition(":")[2]

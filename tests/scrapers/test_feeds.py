@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from copytaster.errors import Rejected
 from copytaster.news import Printed
 from scrapers.discovery import feeds
-from scrapers.discovery.boxed import dump, load, parse_in_child
-from scrapers.discovery.feeds import FeedDocument, FeedItem, links_of, needs_box, parse_feed, parse_feed_boxed
+from scrapers.discovery.boxed import dump, load, parse_feed_boxed, parse_in_child
+from scrapers.discovery.feed import MAX_ITEMS, FeedDocument, FeedItem
+from scrapers.discovery.feeds import links_of, needs_box, parse_feed
 from scrapers.discovery.plain import printed_struct, printed_w3c, text_of
 
 RSS = """<?xml version="1.0" encoding="{encoding}"?>
@@ -150,7 +151,7 @@ def test_entities_do_not_blow_up():
 def test_only_the_first_five_hundred_items_are_kept_and_all_are_counted():
     items = "".join(f"<item><link>https://a.example/{n}</link></item>" for n in range(700))
     document = parse_feed_boxed(f'<rss version="2.0"><channel>{items}</channel></rss>'.encode())
-    assert (len(document.items), document.total) == (feeds.MAX_ITEMS, 700)
+    assert (len(document.items), document.total) == (MAX_ITEMS, 700)
     assert document.items[0].url == "https://a.example/0"
 
 
@@ -267,4 +268,4 @@ def test_a_feed_of_seventy_thousand_items_costs_no_more_than_its_first_five_hund
     start = time.process_time()
     document = parse_feed(data)
     assert time.process_time() - start < 3
-    assert (len(document.items), document.total, document.items[-1].title) == (feeds.MAX_ITEMS, 70_000, "499")
+    assert (len(document.items), document.total, document.items[-1].title) == (MAX_ITEMS, 70_000, "499")

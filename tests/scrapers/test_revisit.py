@@ -17,6 +17,7 @@ from scrapers.revisit import (
     decide_reading,
     gaps_of,
     next_interval,
+    remembered,
     reread_due,
     silent_after,
 )
@@ -177,6 +178,33 @@ def test_a_source_is_silent_after_three_median_intervals():
     assert silent_after([600, 600, 600, 90_000, 600]) == 1800
     assert silent_after([10, 10, 10], interval_seconds=300) == 900
     assert silent_after([]) == 3 * MAX_SECONDS
+
+
+@pytest.mark.parametrize("shown", [15, 30, 200])
+def test_a_source_that_sleeps_at_night_and_at_weekends_is_silent_only_when_it_breaks(shown):
+    """Every ten minutes from 7 to 22 o'clock on five days of the week; the feed shows a few hours or a few days of it."""
+    start = dt.datetime(2026, 11, 2, tzinfo=dt.UTC)  # a Monday
+    published, gaps, reported, read_at = [], [], [], start
+    for minute in range(0, 28 * 24 * 60, 10):
+        now = start + dt.timedelta(minutes=minute)
+        if published and (now - published[-1]).total_seconds() > silent_after(gaps, 600):
+            reported.append(now)
+        if 7 <= now.hour < 22 and now.weekday() < 5:
+            published.append(now)
+        gaps = remembered(gaps, gaps_of(published[-shown:]), (now - read_at).total_seconds())
+        read_at = now
+    monday_morning = dt.datetime(2026, 11, 16, 7, tzinfo=dt.UTC)
+    assert not [each for each in reported if each > monday_morning]  # two nights and two weekends are there to learn from
+    assert not [each for each in reported if dt.date(2026, 11, 4) < each.date() < dt.date(2026, 11, 7)]
+    assert silent_after(gaps, 600, failing=True) == 1800
+
+
+def test_a_breakdown_is_forgotten_and_never_counts_alone():
+    steady = [600.0] * 20
+    after = remembered([600.0, 432_000.0, 600.0], steady, 600)
+    assert silent_after(after, 300) == 1800
+    assert remembered([432_000.0], steady, 28 * 86_400)[0] == 216_000
+    assert remembered([432_000.0], [600.0, 432_000.0], 600) == [600.0, 432_000.0]
 
 
 def test_gaps_are_those_between_publications_in_order():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copytaster.errors import Rejected
-from scrapers.discovery.feeds import FeedDocument
+from scrapers.discovery.feed import FeedDocument
 from scrapers.discovery.websub import LEASE_SECONDS, Offer, is_genuine, offer_of, request_form, verify_intent
 
 TOPIC = "https://news.example/rss"

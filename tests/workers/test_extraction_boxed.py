@@ -64,6 +64,7 @@ def test_a_refusal_in_the_child_keeps_its_reason():
     ],
     ids=["paragraphs", "one word", "nesting", "json", "attribute", "nul", "brackets", "too long"],
 )
+@pytest.mark.slow
 def test_a_bomb_takes_no_more_than_its_share_and_the_worker_lives(bomb):
     """Read or refused, within the caps."""
     start = time.process_time()

@@ -248,6 +248,19 @@ def test_the_zero_width_joiners_of_persian_survive():
     assert "می‌آیند" in text
 
 
+@pytest.mark.parametrize("reference", ["&#x1;", "&#1;", "&#0;", "&#x1F;", "&#X0b;", "&#0012;", "&#31", "&#x0000;"])
+def test_a_reference_to_a_control_character_costs_nothing_but_itself(reference):
+    """One in a first paragraph lost the whole article."""
+    article = extract(page(body=f"<p>{reference} c</p>{PARAGRAPHS}").encode(), None)
+    assert article.text == extract(page(body=f"<p> c</p>{PARAGRAPHS}").encode(), None).text
+
+
+def test_references_to_blanks_and_letters_stay():
+    text = extract(page(body=f"<p>One&#9;two&#10;three&#x41;&#100;&#310;&#x1f600; and more.</p>{PARAGRAPHS}").encode(), None).text
+    assert "One two threeAd\u0136\U0001f600 and more." in text
+
+
+@pytest.mark.slow
 def test_naughty_strings_pass_through_extraction():
     """Each as title, author, body and attribute of one page."""
     if not STRINGS.exists():

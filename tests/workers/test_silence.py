@@ -35,6 +35,18 @@ def test_the_reason_is_what_the_reading_failed_with():
     assert silent(still(4 * HOUR, rhythm(), refused), NOW) == "gazette.example answers 403."
 
 
+def test_a_pause_that_is_usual_is_no_silence_unless_readings_fail():
+    sleeps = [HOUR / 6] * 15 + [9 * HOUR, 9 * HOUR]
+    assert silent(still(9 * HOUR, rhythm(gaps=sleeps)), NOW) is None
+    assert (
+        silent(still(14 * HOUR, rhythm(gaps=sleeps)), NOW)
+        == "Nothing new for 14 hours; usually something comes every 10 minutes."
+    )
+    broken = rhythm(gaps=sleeps, last_error="gazette.example answers 403.")
+    assert silent(still(HOUR, broken), NOW) == "gazette.example answers 403."
+    assert silent(still(HOUR, broken, rhythm(gaps=sleeps)), NOW) is None
+
+
 def test_the_quickest_endpoint_tells_the_rhythm_of_the_source():
     weekly = rhythm(gaps=[7 * 86_400.0] * 5)
     assert silent(still(4 * HOUR, weekly), NOW) is None

@@ -42,8 +42,9 @@ class Gone(Permanent):
 class Notifier(Protocol):
     """One way to tell somebody; made once in a process, by its first use.
 
-    Several threads send at once. A repeat of a message must look like the first try: only the id tells the receiver that it is one. ``send`` returns
-    within 25 seconds whatever the other side does, and however many others send: its lease is 30.
+    Several threads send at once. A repeat of a message must look like the first try: only the id tells the receiver that
+    it is one. ``send`` returns within 25 seconds whatever the other side does and however many others send: its lease is
+    30.
     """
 
     def send(self, message: Message) -> Receipt:

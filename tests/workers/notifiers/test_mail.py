@@ -285,7 +285,7 @@ def test_a_name_server_that_hangs_holds_no_mail(outbox, message, monkeypatch):
     answers = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.wait(20) and [])
     started = time.monotonic()
-    with pytest.raises(Transient, match="No mail server answers at mx.example.org:25"):
+    with pytest.raises(Transient, match=r"No mail server answers at mx\.example\.org:25"):
         Mail(outbox(smtp_url="smtp://mx.example.org")).send(message(TO))
     assert time.monotonic() - started < 3
     answers.set()
