@@ -119,7 +119,8 @@ def _points(points: Iterable[tuple[float, float]]) -> str:
 
 
 def _svg(title: str, subtitle: str, lines: Iterable[str], height: float) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" height="{height:g}" role="img">'
+    size = f'viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" height="{height:g}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
     paper = '<rect width="100%" height="100%" fill="var(--paper)"/>'
     words = [_text(8, 24, title, "title"), _text(8, 44, subtitle, "dim")]
     return "\n".join([head, f"<title>{title}</title>", STYLE, paper, *words, *lines, "</svg>"]) + "\n"

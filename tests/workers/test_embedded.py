@@ -51,7 +51,7 @@ def test_nothing_is_evicted_in_silence(server):
 @pytest.fixture
 def impatient(monkeypatch):
     monkeypatch.setattr(embedded, "ANSWER_SECONDS", 0.2)
-    monkeypatch.setattr(embedded, "END_SECONDS", 2.0)
+    monkeypatch.setattr(embedded, "END_SECONDS", 0.7)
 
 
 @pytest.mark.usefixtures("impatient")
