@@ -36,8 +36,9 @@ bench: $(READY) ## the figures of docs/performance.md
 	$(BIN)/copytaster bench extract
 	$(BIN)/copytaster bench pipeline
 
-docs: $(READY) ## write docs/configuration.md anew from the settings' own declarations
+docs: $(READY) ## write docs/configuration.md and the plots anew from what they are made of
 	$(BIN)/python docs/make_configuration.py
+	$(BIN)/python docs/make_plots.py
 
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra render --group dev --universal --python-version 3.11 \

@@ -78,7 +78,7 @@ class Guard:
         if is_public(address) or self._allows(address):
             return
         named = f"{host} is at {ip}, which" if host and host != ip else ip
-        raise Rejected("private_address", f"{named} is not a public address; allow it in the configuration if it is yours.")
+        raise Rejected("private_address", f"{named} is not a public address; if it is yours, add it to guard.allow.")
 
     def allows_host(self, host: str) -> bool:
         """Whether the operator named this host, or a domain above it with a leading dot."""

@@ -18,10 +18,8 @@ from copytaster.store import Tx, health, sources
 from copytaster.urls import host_of, normalize, url_id
 from desk.fetching import Fetcher, Manner, whole
 from desk.opening import Desk
-from scrapers import harvest
 from scrapers.discovery.find import Found, discover
 from scrapers.jobs import Job, Reading
-from scrapers.reading import EndpointReader
 from scrapers.robots import product_token
 from scrapers.sites import endpoint_of
 from search.document import Document, source_line
@@ -106,6 +104,8 @@ def look(url: str, fetch: Fetcher, *, name: str | None = None, every_seconds: fl
 
 async def _read(source: Source, endpoint: Endpoint, fetch: Any) -> Any:
     """The crawler's own reader over our fetcher, so that a first reading means what every later one does."""
+    from scrapers.reading import EndpointReader  # loads Scrapy, which takes a second that only these two commands need
+
     unread = SimpleNamespace(kind=endpoint.kind, readings=0, etag=None, last_modified=None, read_at=None)
     job = Job(kind="endpoint", id=endpoint.id, url=endpoint.url, host=host_of(endpoint.url), source=source, row=unread)
 
@@ -166,6 +166,8 @@ def add(here: Desk, site: Site, options: Options) -> Added:
 
 
 def _keep(tx: Tx, here: Desk, source: Source, endpoint: Endpoint, reading: Reading) -> None:
+    from scrapers import harvest
+
     row = sources.endpoint(tx, endpoint.id)
     job = Job(kind="endpoint", id=endpoint.id, url=endpoint.url, host=host_of(endpoint.url), source=source, row=row)
     harvest.keep_reading(tx, Reading(**{name: getattr(reading, name) for name in _READ}, job=job), here.config.crawl)
@@ -201,12 +203,3 @@ def _by_address(tx: Tx, name: str) -> Source | None:
     except CopytasterError:
         return None
     return sources.find(tx, url) or sources.find(tx, normalize(url.rstrip("/")))
-
-
-def health_state(each: health.SourceHealth) -> str:
-    """One word for a list."""
-    if each.state != "active":
-        return each.state
-    if each.silent_at:
-        return "silent"
-    return "failing" if each.failures else "ok" if each.read_at else "waiting"

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from copytaster.store import Tx, articles, deliveries, health, pages, processes, refusals
+from copytaster.store.health import health_state
 from copytaster.store.processes import Process
 from desk import output
 from desk.opening import Desk
-from desk.sources import health_state
 
 MOST_SOURCES = 20
 LAST_ALERTS = 5

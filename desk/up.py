@@ -207,12 +207,12 @@ def running(config: Config, workers: int = 0) -> Iterator[Supervisor]:
     config.data_dir.mkdir(parents=True, exist_ok=True)
     roles.share_metrics(config.data_dir.resolve() / "metrics")
     redis = EmbeddedRedis(config.redis_socket, config.data_dir.resolve() / "redis") if not config.redis.url else None
-    if redis:
-        redis.start()
     preload()
     from workers.bootstrap import open_store
 
     open_store(config).close()
+    if redis:  # last, for what fails before leaves no server behind
+        redis.start()
     supervisor = Supervisor(children_of(config, workers), before=_keeper(redis.start) if redis else lambda: None)
     try:
         yield supervisor
@@ -244,4 +244,5 @@ def up(config: Config, workers: int = 0) -> None:
     with running(config, workers) as supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: supervisor.stopping.set())
+        log.info("everything is started; http://%s:%s/ shows what happens, Ctrl-C stops it", config.web.host, config.web.port)
         supervisor.run()

@@ -35,6 +35,7 @@ def demo() -> Iterator[tuple[str, pathlib.Path]]:
     """The address of its page and its configuration's file, once all that it shows has happened."""
     command = [sys.executable, "-P", "-m", "desk.cli", "demo", "--keep"]
     variables = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so would the demo
     with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as process:
         alarm = threading.Timer(TIMEOUT, process.kill)
         alarm.start()

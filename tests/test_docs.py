@@ -34,7 +34,7 @@ def sent(content):
     return {"webhook-id": content["id"], "webhook-timestamp": str(stamp), "webhook-signature": signature}, body
 
 
-def built(**item):
+def built():
     now = dt.datetime.now(dt.UTC)
     made_by = {"owner_id": OwnerId("o"), "created_at": now}
     watch = Watch(id=WatchId("w"), name="Brigades", query="Fatemiyoun", **made_by)

@@ -101,3 +101,12 @@ def unfetched(tx: Tx, ids: Sequence[str]) -> list[str]:
     """Those of the links that were remembered and left until a backfill asks for them."""
     left = links.c.id.in_(ids) & (links.c.state == "found") & links.c.due_at.is_(None)
     return list(tx.conn.execute(select(links.c.id).where(left)).scalars())
+
+
+def health_state(each: SourceHealth) -> str:
+    """One word for a list."""
+    if each.state != "active":
+        return each.state
+    if each.silent_at:
+        return "silent"
+    return "failing" if each.failures else "ok" if each.read_at else "waiting"

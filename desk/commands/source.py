@@ -12,12 +12,13 @@ import typer
 from copytaster.errors import CopytasterError, Rejected
 from copytaster.store import health, processes
 from copytaster.store import sources as rows
+from copytaster.store.health import health_state
 from desk import output
 from desk.backfill import Filled, Past, Range, check, put
 from desk.commands.options import AsJson, date, group, reading, span
 from desk.fetching import Fetcher, Manner, check_proxy, whole
 from desk.opening import Desk, config, desk
-from desk.sources import Added, Options, Site, add, find, health_state, look, survey
+from desk.sources import Added, Options, Site, add, find, look, survey
 from desk.standing import print_health
 from desk.writing import pair, since_or_all
 

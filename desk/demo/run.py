@@ -122,6 +122,8 @@ def run_demo(*, keep: bool = False) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background ignores SIGINT; whatever ends us ends all we started
+        signal.signal(number, signal.default_int_handler)
     now = dt.datetime.now(dt.UTC)
     with ExitStack() as stack:
         # Kept, the folder stays: somebody may want to look into it.
