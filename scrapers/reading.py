@@ -19,6 +19,7 @@ from scrapers.discovery.boxed import parse_feed_boxed
 from scrapers.discovery.feeds import links_of
 from scrapers.discovery.links import article_links
 from scrapers.discovery.sitemaps import Sitemap, SitemapChild, parse_sitemap
+from scrapers.discovery.websub import offer_of
 from scrapers.jobs import Job, Reading, ReadingFailed
 from scrapers.middlewares import PERMANENT
 from scrapers.sites import rules_for
@@ -83,11 +84,12 @@ class EndpointReader:
         kind = header(response, b"Content-Type")
         document = await self._aside(parse_feed_boxed, response.body, response.url, kind)
         links = await self._aside(links_of, document)
+        offer = offer_of(document, header(response, b"Link"), response.url)
         return {
             "links": links,
             "total": document.total,
-            "hub": document.hub,
-            "topic": document.topic,
+            "hub": offer.hub if offer else None,
+            "topic": offer.topic if offer else None,
             "every_seconds": document.every_seconds,
         }
 

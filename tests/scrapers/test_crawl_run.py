@@ -1,5 +1,6 @@
 """One real crawler run over many small sites, and what each of them teaches."""
 
+import dataclasses
 import datetime as dt
 import http.server
 import threading
@@ -247,3 +248,15 @@ def test_all_hosts_are_given_back_at_the_end(ran):
 def test_nothing_alarming_is_said(ran):
     assert "Error" not in ran.said
     assert "Unhandled" not in ran.said
+
+
+@pytest.mark.slow
+def test_a_hub_that_only_the_headers_name_is_noted(world, server):
+    source = world.feed("hubbed.example")
+    offered = '<https://hub.example/>; rel="hub", <http://hubbed.example/feed.xml>; rel="self"'
+    listing = dataclasses.replace(rss("http://hubbed.example/1"), headers={"link": offered})
+    server.put("hubbed.example", "/feed.xml", listing)
+    server.put("hubbed.example", "/1", page("One"))
+    world.crawl(source.id)
+    row = world.rows("endpoints")["http://hubbed.example/feed.xml"]
+    assert (row.hub, row.topic) == ("https://hub.example/", "http://hubbed.example/feed.xml")
