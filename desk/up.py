@@ -148,7 +148,7 @@ def _be(child: Child) -> None:
     """The life of a forked child; it never returns into the supervisor's loop."""
     code = 1
     try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the supervisor tells us in order
         _name_and_bind(child.name)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, case, delete, func, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from copytaster.news import LinkId, Page
+from copytaster.news import Page
 from copytaster.store.db import Tx
 from copytaster.store.schema import links, pages
 from copytaster.store.types import Instant
@@ -112,7 +112,3 @@ def waiting(tx: Tx) -> int:
 
 def due(tx: Tx) -> int:
     return tx.conn.execute(select(func.count()).where(pages.c.due_at <= tx.now)).scalar_one()
-
-
-def drop(tx: Tx, link_id: LinkId) -> None:
-    tx.conn.execute(delete(pages).where(pages.c.link_id == link_id))

@@ -7,9 +7,7 @@ import datetime as dt
 import json
 import os
 import pathlib
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from copytaster.store import Store, articles, deliveries, pages, processes, sour
 from copytaster.store.schema import endpoints, links, messages
 from copytaster.urls import host_of, normalize, url_id
 from copytaster.watches import Watch, WatchId
+from desk.background import last_words, start_up, stop_up
 from desk.bench.brute import brute_match
 from desk.loopback import SiteProcess
 from desk.sinks import SinkProcess, read_log
@@ -80,9 +79,7 @@ class Rig:
 
     def start(self, seconds: float = 60.0) -> None:
         """``copytaster up``, until every kind of process got on."""
-        command = [sys.executable, "-P", "-m", "desk.cli", "up", "--workers", str(self.workers)]
-        log = self._stack.enter_context((self.folder / "up.log").open("ab"))
-        self.process = subprocess.Popen(command, env=self.variables(), stdout=log, stderr=log, start_new_session=True)
+        self.process = start_up(self.folder / "up.log", self.variables(), "--workers", str(self.workers))
         began = dt.datetime.now(dt.UTC)
         self.wait(lambda: self._all_on(began), seconds, "start")
 
@@ -92,11 +89,7 @@ class Rig:
         return fresh >= KINDS
 
     def stop(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(30)
-            self.process.kill()
+        stop_up(self.process)
 
     def add_watches(self, queries: Iterable[tuple[str, str]]) -> None:
         """(name, query) each, all told at the sink."""
@@ -147,7 +140,7 @@ class Rig:
             time.sleep(0.1)
 
     def _tail(self) -> str:
-        return (self.folder / "up.log").read_text("utf-8", "replace")[-2000:]
+        return last_words(self.folder / "up.log")
 
     def settled(self) -> bool:
         """Every endpoint read, every link fetched, every page ingested, every delivery sent, every article indexed."""

@@ -11,7 +11,6 @@ import queue
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from copytaster.config import Config
 from copytaster.errors import CopytasterError, Transient
 from copytaster.store import Store, watches
 from copytaster.watches import Watch, WatchId
+from desk.background import last_words, start_up, stop_up
 from desk.demo.figures import Figures, read_figures
 from desk.demo.stage import Stage
 from desk.demo.world import SOURCES, WATCHES, apply_edit, build
@@ -75,21 +75,15 @@ class Demo:
         return self.folder / "copytaster.toml"
 
     def start(self) -> None:
-        command = [sys.executable, "-P", "-m", "desk.cli", "up"]
         variables = {**os.environ, "COPYTASTER_CONFIG": str(self.config_file), "COPYTASTER_LOG_LEVEL": "error"}
-        with (self.folder / "up.log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
+        self.process = start_up(self.log, variables)
 
-    def _last_words(self) -> str:
-        return (self.folder / "up.log").read_text("utf-8", "replace").strip()[-500:] or "it said nothing."
+    @property
+    def log(self) -> pathlib.Path:
+        return self.folder / "up.log"
 
     def stop(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
+        stop_up(self.process)
 
     def show(self, store: Store, seconds: float, *, alerts: int = 0) -> Figures:
         """Shows progress and alerts until nothing is left to do and so many alerts came, or the time is up."""
@@ -102,7 +96,7 @@ class Demo:
             if time.monotonic() - calm_since > CALM_SECONDS or time.monotonic() > until:
                 return figures
             if self.process and self.process.poll() is not None:
-                raise Transient(f"copytaster ended by itself: {self._last_words()}")
+                raise Transient(f"copytaster ended by itself: {last_words(self.log)}")
             time.sleep(0.1)
 
     def _show_alerts(self) -> int:
