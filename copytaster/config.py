@@ -22,6 +22,8 @@ class Section(BaseModel):
 
 class StoreConfig(Section):
     url: str = Field("", description="Where the truth lives: sqlite:///file or postgresql://…; empty: a file in data_dir.")
+    pool_size: int = Field(2, ge=1, le=100, description="Connections that one process keeps to PostgreSQL.")
+    pool_overflow: int = Field(8, ge=0, le=100, description="… and more that it opens in a rush and closes again.")
 
 
 class RedisConfig(Section):
@@ -29,7 +31,12 @@ class RedisConfig(Section):
 
 
 class SearchConfig(Section):
-    url: str = Field("", description="Empty: SQLite FTS5 in data_dir. Elasticsearch comes with a later release.")
+    url: str = Field("", description="https://host:9200, several parted by commas; empty: SQLite FTS5 in data_dir.")
+    index: str = Field("articles", pattern="^[a-z][a-z0-9_-]*$", description="Name of the alias; indices are named after it.")
+    api_key: str = Field("", description="Made by `copytaster check --setup`; empty: the user and password of the URL, or none.")
+    ca: str = Field("", description="PEM file of the authority that signed the cluster's certificate; empty: the system's.")
+    timeout_seconds: float = Field(10.0, gt=0, description="For one request.")
+    replicas: int = Field(1, ge=0, le=10, description="Copies of each index; a cluster of one node needs 0 to be green.")
 
 
 class CrawlConfig(Section):
@@ -44,6 +51,7 @@ class CrawlConfig(Section):
     timeout_seconds: float = Field(30.0, gt=0, description="For one page.")
     min_interval_seconds: float = Field(60.0, ge=1, description="No endpoint is read more often.")
     max_interval_seconds: float = Field(86_400.0, ge=60, description="No endpoint is read less often.")
+    processes: int = Field(1, ge=1, le=64, description="Crawlers that `up` starts; each leases the hosts that it reads.")
     run_seconds: float = Field(3600.0, ge=1, description="A crawler run ends after this long and a new one takes over.")
     run_pages: int = Field(20_000, ge=1, description="… or after this many pages.")
     pages_in_flight: int = Field(2_000, ge=1, description="Fetched pages that may wait for the workers.")
@@ -78,6 +86,19 @@ class MetricsConfig(Section):
     port: int = Field(0, ge=0, le=65535, description="0: none of their own; `up` serves all of them on the web page.")
 
 
+class RetentionConfig(Section):
+    """What is forgotten when; link ids, delivery keys and tombstones stay, so that nothing forgotten alerts again."""
+
+    text_days: int = Field(0, ge=0, description="Articles with their texts and their place in the index; 0: for ever.")
+    match_days: int = Field(0, ge=0, description="Matches, deliveries' messages and attempts; 0: for ever.")
+    refused_days: int = Field(90, ge=0, description="What was refused, with the reason; 0: for ever.")
+
+
+class OperatorConfig(Section):
+    to: tuple[str, ...] = Field((), description="Who is told when the system itself is ill: mailto:, https: or Apprise URLs.")
+    token: str = Field("", description="Alertmanager sends it as a bearer token with its alerts; empty: none are taken.")
+
+
 class Config(BaseSettings):
     """The whole configuration, validated and frozen."""
 
@@ -98,6 +119,8 @@ class Config(BaseSettings):
     web: WebConfig = WebConfig()
     workers: WorkersConfig = WorkersConfig()
     metrics: MetricsConfig = MetricsConfig()
+    retention: RetentionConfig = RetentionConfig()
+    operator: OperatorConfig = OperatorConfig()
 
     @classmethod
     def settings_customise_sources(

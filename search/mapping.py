@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from copytaster.news import Article, ArticleId, Printed, StoryId
+from copytaster.news import Article, ArticleId, Printed, SourceId, StoryId
 from copytaster.watches import WatchId
 from search import names
 from search.document import Document
@@ -26,21 +26,41 @@ class IndexDocument:
     url: str
     story_id: StoryId
     first_seen_at: dt.datetime  # aware; search is ordered and bounded by it
+    read_at: dt.datetime | None = None
     published: Printed | None = None
+    modified: Printed | None = None
     document: Document
+    source_id: SourceId = SourceId("")
+    source_name: str = ""
+    authors: Sequence[str] = ()
+    topics: Sequence[str] = ()
+    extractor: str = ""
+    revision: int = 1
     watches: Sequence[WatchId] = ()  # that it satisfied
+    watch_names: Sequence[str] = ()  # their names, for people who look at it in Kibana
 
     @classmethod
-    def of(cls, article: Article, watches: Sequence[WatchId] = ()) -> "IndexDocument":
+    def of(cls, article: Article, watches: Mapping[WatchId, str] | None = None) -> "IndexDocument":
+        """``watches``: the name of each watch that it satisfied, by id."""
+        named = watches or {}
         return cls(
             id=article.id,
             version=article.document_version,
             url=article.url,
             story_id=article.story_id,
             first_seen_at=article.first_seen_at,
+            read_at=article.read_at,
             published=article.extracted.published,
+            modified=article.extracted.modified,
             document=Document.of(article),
-            watches=tuple(watches),
+            source_id=article.source_id,
+            source_name=article.source_name,
+            authors=article.extracted.authors,
+            topics=article.extracted.topics,
+            extractor=article.extracted.extractor,
+            revision=article.revision,
+            watches=tuple(named),
+            watch_names=tuple(named.values()),
         )
 
 

@@ -24,7 +24,7 @@ def open_store(config: Config) -> Store:
     """The truth, brought to the newest schema."""
     from copytaster.store.migrate import migrate
 
-    store = Store(config.store_url)
+    store = Store(config.store_url, pool_size=config.store.pool_size, pool_overflow=config.store.pool_overflow)
     migrate(store)
     return store
 

@@ -185,7 +185,7 @@ def index(services: Services) -> bool:
         with services.store.write() as tx:
             _refuse_document(tx, token, batch[0], "poison", "Indexing this ended its worker each time, so it is left alone.")
         return True
-    documents = [IndexDocument.of(article, matched.get(article.id, ())) for article in batch]
+    documents = [IndexDocument.of(article, matched.get(article.id)) for article in batch]
     try:
         with metrics.stage("index"):
             outcomes = services.engine.put(documents)

@@ -61,10 +61,10 @@ class Store:
     is locked or full, Rejected where the URL is not one.
     """
 
-    def __init__(self, url: str, *, clock: Clock | None = None, pool_size: int = 5) -> None:
+    def __init__(self, url: str, *, clock: Clock | None = None, pool_size: int = 5, pool_overflow: int = 10) -> None:
         self.url = url
         self._clock = clock
-        self.engine = _engine(url, pool_size)
+        self.engine = _engine(url, pool_size, pool_overflow)
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if self.engine.dialect.name == "sqlite" else "postgresql"
 
     @contextmanager
@@ -106,7 +106,7 @@ class Store:
         self.engine.dispose()
 
 
-def _engine(url: str, pool_size: int) -> Engine:
+def _engine(url: str, pool_size: int, overflow: int) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -116,7 +116,7 @@ def _engine(url: str, pool_size: int) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             pathlib.Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, pool_size=pool_size, max_overflow=10, connect_args={"timeout": BUSY_SECONDS})
+        engine = create_engine(parsed, pool_size=pool_size, max_overflow=overflow, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda conn: conn.exec_driver_sql(conn.info.pop("begin", "BEGIN")))
         return engine
@@ -125,7 +125,7 @@ def _engine(url: str, pool_size: int) -> Engine:
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=pool_size,
-            max_overflow=10,
+            max_overflow=overflow,
             pool_pre_ping=True,
             execution_options={"preserve_rowcount": True},  # else an INSERT says -1 here, though SQLite tells how many
             connect_args=options,

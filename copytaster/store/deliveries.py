@@ -37,8 +37,13 @@ _FOUND_AT = select(articles.c.found_at).join(deliveries, articles.c.id == delive
 _HITS = select(matches.c.watch_id, matches.c.article_id, matches.c.revision, matches.c.hits).where(
     matches.c.article_id.in_(IDS), matches.c.watch_id.in_(bindparam("watch_ids", expanding=True))
 )
-_WATCHES = select(matches.c.article_id, matches.c.watch_id).where(matches.c.article_id.in_(IDS)).distinct()
-_WATCHES = _WATCHES.order_by(matches.c.watch_id)
+_WATCHES = (
+    select(matches.c.article_id, matches.c.watch_id, watches.c.name)
+    .join(watches, watches.c.id == matches.c.watch_id)
+    .where(matches.c.article_id.in_(IDS))
+    .distinct()
+    .order_by(matches.c.watch_id)
+)
 
 
 def put_matches(tx: Tx, found: Sequence[Match], epoch: int) -> None:
@@ -170,11 +175,11 @@ def hits_of(tx: Tx, wanted: Sequence[Delivery]) -> dict[DeliveryId, list[Hit]]:
     return {each.id: found.get((each.watch_id, each.article_id, each.revision), []) for each in wanted}
 
 
-def watches_of(tx: Tx, article_ids: Sequence[str]) -> dict[ArticleId, list[WatchId]]:
-    """Which watches each article matched, for the index."""
-    found: dict[ArticleId, list[WatchId]] = {}
-    for article_id, watch_id in tx.conn.execute(_WATCHES, {"ids": list(article_ids)}):
-        found.setdefault(article_id, []).append(watch_id)
+def watches_of(tx: Tx, article_ids: Sequence[str]) -> dict[ArticleId, dict[WatchId, str]]:
+    """Which watches each article matched, with their names, for the index."""
+    found: dict[ArticleId, dict[WatchId, str]] = {}
+    for article_id, watch_id, name in tx.conn.execute(_WATCHES, {"ids": list(article_ids)}):
+        found.setdefault(article_id, {})[watch_id] = name
     return found
 
 

@@ -224,7 +224,7 @@ def test_baseline_and_backfill_are_matched_and_told_to_nobody(newsroom, held):
     assert not newsroom.items()
     with newsroom.store.read() as tx:
         (article,) = articles.newest(tx, limit=5)
-        assert deliveries.watches_of(tx, [article.id]) == {article.id: [watch.id]}
+        assert deliveries.watches_of(tx, [article.id]) == {article.id: {watch.id: watch.name}}
 
 
 def test_a_late_item_waits_for_the_late_digest(newsroom):

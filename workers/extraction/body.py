@@ -20,6 +20,7 @@ _JOINERS = "\u200c\u200d"  # zero width non-joiner and joiner: letters of Persia
 _STAND_INS = "\ua78f\ua7f7"  # two letters that no newspaper prints
 _SHOWN, _HIDDEN = str.maketrans(_JOINERS, _STAND_INS), str.maketrans(_STAND_INS, _JOINERS)
 _JOINER = re.compile(rf"[{_JOINERS}]|&(?:zwn?j|#820[45]|#[xX]200[cdCD]);")
+_JOINER_BYTES, _JOINER_REFERENCE = re.compile(rb"\xe2\x80[\x8c\x8d]"), re.compile(rb"&(?:zwn?j|#820[45]|#[xX]200[cdCD]);")
 _SHINGLE = 4
 _WORD = re.compile(r"\w+")
 _BREAKS = re.compile(r"<(?:br|/p|/div|/h\d|/li|p)\b[^>]*>", re.IGNORECASE)
@@ -67,16 +68,26 @@ def _paragraphs(text: str) -> list[str]:
 
 def _with_joiners_shown(document: Document) -> HtmlElement:
     """The tree with joiners as letters: trafilatura drops what is not printable, and Persian words fall into one."""
-    if not _JOINER.search(document.source):
+    if not _has_joiners(document.source):
         return document.root
     return parsed(_JOINER.sub(lambda found: html.unescape(found[0]).translate(_SHOWN), document.source))
+
+
+def _has_joiners(source: str) -> bool:
+    """In bytes, by patterns that begin with a plain letter: a tenth of the time that one pattern over the text takes."""
+    data = source.encode("utf-8", "surrogatepass")
+    return bool(_JOINER_BYTES.search(data) or _JOINER_REFERENCE.search(data))
 
 
 def _trafilatura(root: HtmlElement, url: str | None, *, careful: bool) -> str:
     import trafilatura
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it calls every page it cannot read an error
-    found = trafilatura.extract(root, url=url, favor_precision=careful, include_comments=False, include_formatting=False)
+    # Its comparison with readability costs as much again and picks worse: F1 .969 with it and .973 without on 102 pages,
+    # .959 and .960 on 130 others. The generous reading keeps it, for pages where the careful one found next to nothing.
+    found = trafilatura.extract(
+        root, url=url, favor_precision=careful, fast=careful, include_comments=False, include_formatting=False
+    )
     return str(found or "").translate(_HIDDEN)
 
 

@@ -44,6 +44,8 @@ _ISO = re.compile(
 _DOTTED = re.compile(
     r"(?<!\d)(?P<d>\d\d?)\.\s?(?P<m>\d\d?)\.\s?(?P<y>\d{4})(?:\D{1,6}(?P<H>\d\d?)[:.](?P<M>\d\d)(?::(?P<S>\d\d))?)?(?!\d)"
 )
+_WALL_CLOCK = re.compile(r"(?:19|20)\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
+_ZONE_BEHIND = re.compile(r"[+-]\d\d:?\d\d|Z|\.\d")
 _JAVASCRIPT = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d\d?) (\d{4}) (\d\d:\d\d:\d\d) GMT([+-]\d{4})")
 
 
@@ -176,9 +178,11 @@ def _in_local_zone(document: Document, moment: Printed) -> Printed:
 
     Without it a story of Tuesday evening in Denver is dated Wednesday.
     """
-    wall_clock = re.compile(rf"(?:19|20)\d\d-\d\d-\d\d[T ]\d\d:{moment.at:%M:%S}(?:[+-]\d\d:?\d\d|Z|\.\d)?")
-    for printed in wall_clock.findall(document.source):
-        local = read_moment(printed)
+    # Minutes and seconds first, as plain text: a pattern that begins with digits takes 4 ms for a page.
+    for found in re.finditer(f":{moment.at:%M:%S}", document.source):
+        printed = _WALL_CLOCK.fullmatch(document.source, max(found.start() - 13, 0), found.end())
+        zone = _ZONE_BEHIND.match(document.source, found.end())
+        local = read_moment(printed[0] + (zone[0] if zone else "")) if printed else None
         if local is not None and (offset := _offset_between(local, moment)):
             return replace(moment, offset_minutes=offset)
     return moment

@@ -6,6 +6,7 @@ It owns that verdict; it must not know how the text was found, and never downloa
 import functools
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 MIN_LETTERS = 20
 SURE = 0.6
@@ -52,7 +53,7 @@ def language(text: str, claims: Iterable[str | None]) -> str | None:
     """ISO 639 code; ``claims`` are what the page says (``html lang``, ``inLanguage``, ``og:locale``), best first."""
     claimed = next((found for claim in claims if (found := code(claim))), None)
     sample = text[: _SAMPLE_CHARS * 2].replace("\n", " ")
-    if sum(character.isalpha() for character in sample) < MIN_LETTERS:
+    if next(islice(filter(str.isalpha, sample), MIN_LETTERS - 1, None), None) is None:
         return claimed
     seen, score = _detector()(sample)
     seen = _SAME.get(seen, seen)
