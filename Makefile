@@ -12,10 +12,10 @@ READY := .venv/ready
 JOBS ?= 2
 PYTEST := $(BIN)/pytest -n $(JOBS)
 
-.PHONY: help demo test check bench lock docs clean
+.PHONY: help demo test test-services check bench bench-services lock docs clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## see it work: a small news site of its own, crawled, matched and alerted
 	@$(BIN)/copytaster demo
@@ -31,14 +31,21 @@ test: $(READY) ## every test, with the real services that this machine has (unde
 	tests/services/install
 	$(PYTEST)
 
+test-services: $(READY) ## only the tests with PostgreSQL, Redis, Elasticsearch, Prometheus, mail and a browser
+	tests/services/install
+	$(PYTEST) -m service
+
 bench: $(READY) ## the figures of docs/performance.md
 	$(BIN)/copytaster bench match
 	$(BIN)/copytaster bench extract
 	$(BIN)/copytaster bench pipeline
 
-docs: $(READY) ## write docs/configuration.md and the plots anew from what they are made of
+docs: $(READY) ## write anew what is made from something else: configuration page, plots, dashboards, the chart's rules
 	$(BIN)/python docs/make_configuration.py
 	$(BIN)/python docs/make_plots.py
+	$(BIN)/python deploy/kibana/make.py
+	$(BIN)/python deploy/grafana/make.py
+	cp deploy/prometheus/rules/*.yml deploy/helm/copytaster/files/rules/
 
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra render --group dev --universal --python-version 3.11 \

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from copytaster.store.db import Record, Tx
 from copytaster.store.schema import articles, revisions, sources, texts
 from copytaster.store.types import Instant
 
+BATCH_BYTES = 1_000_000  # of compressed texts in one batch for the index: about 3 MB of text and 30 MB of a worker's memory
 _INSERT = insert(articles)
 _BARE = select(articles).where(articles.c.id == bindparam("article"))
 _ROW = {"sqlite": _BARE, "postgresql": _BARE.with_for_update()}
@@ -207,32 +208,67 @@ def claim_unindexed(tx: Tx, token: str, *, limit: int, seconds: float) -> tuple[
 
     One that failed before is claimed alone: a document that ends its worker must not take a batch with it.
     """
-    ids = list(tx.conn.execute(_unindexed(tx.dialect, again=False), {"now": tx.now, "most": limit}).scalars())
-    ids = ids or list(tx.conn.execute(_unindexed(tx.dialect, again=True), {"now": tx.now, "most": 1}).scalars())
+    ids = _within(tx.conn.execute(_unindexed(tx.dialect, again=False), {"now": tx.now, "most": limit}))
+    ids = ids or _within(tx.conn.execute(_unindexed(tx.dialect, again=True), {"now": tx.now, "most": 1}))
     if not ids:
         return [], 0
-    held: dict[str, Any] = {"index_token": token, "index_due_at": tx.now + dt.timedelta(seconds=seconds)}
-    held["index_attempts"] = articles.c.index_attempts + 1
-    query = update(articles).where(articles.c.id.in_(ids)).values(**held).returning(articles.c.index_attempts)
-    attempts = list(tx.conn.execute(query).scalars())
+    held = {"token": token, "until": tx.now + dt.timedelta(seconds=seconds), "ids": ids}
+    attempts = list(tx.conn.execute(_HOLD, held).scalars())
     return list(many(tx, ids).values()), max(attempts)
+
+
+def _within(rows: Iterable[Record]) -> list[str]:
+    """The first of (id, compressed bytes) that fit into a batch together, one at least."""
+    ids: list[str] = []
+    taken = 0
+    for article_id, size in rows:
+        taken += size or 0
+        if ids and taken > BATCH_BYTES:
+            break
+        ids.append(article_id)
+    return ids
+
+
+_HOLD = (
+    update(articles)
+    .where(articles.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        index_token=bindparam("token"),
+        index_due_at=bindparam("until", type_=Instant),
+        index_attempts=articles.c.index_attempts + 1,
+    )
+    .returning(articles.c.index_attempts)
+)
 
 
 @cache
 def _unindexed(dialect: str, *, again: bool) -> Select[*tuple[Any, ...]]:
     tried = articles.c.index_attempts > 0 if again else articles.c.index_attempts == 0
     due = articles.c.index_due_at <= bindparam("now", type_=Instant)
-    query = select(articles.c.id).where(due, tried).order_by(articles.c.index_due_at).limit(bindparam("most"))
-    return query.with_for_update(skip_locked=True) if dialect == "postgresql" else query
+    size = func.octet_length(texts.c.body) if dialect == "postgresql" else func.length(texts.c.body)
+    query = select(articles.c.id, size).select_from(articles.outerjoin(texts, _NEWEST_TEXT))
+    query = query.where(due, tried).order_by(articles.c.index_due_at).limit(bindparam("most"))
+    return query.with_for_update(skip_locked=True, of=articles) if dialect == "postgresql" else query
 
 
 def indexed(tx: Tx, token: str, done: Sequence[tuple[ArticleId, int]]) -> None:
     """The index has these versions; what changed meanwhile stays due."""
-    for article_id, version in done:
-        mine = (articles.c.id == article_id) & (articles.c.index_token == token)
-        due_at = case((articles.c.document_version == version, null()), else_=literal(tx.now, Instant))
-        values = {"indexed_version": version, "index_token": None, "index_attempts": 0, "index_due_at": due_at}
-        tx.conn.execute(update(articles).where(mine).values(**values))
+    if done:
+        rows = [{"article": article_id, "mine": token, "version": version, "now": tx.now} for article_id, version in done]
+        tx.conn.execute(_INDEXED, rows)
+
+
+_CURRENT = articles.c.document_version == bindparam("version")
+_INDEXED = (
+    update(articles)
+    .where(articles.c.id == bindparam("article"), articles.c.index_token == bindparam("mine"))
+    .values(
+        indexed_version=bindparam("version"),
+        index_token=None,
+        index_attempts=0,
+        index_due_at=case((_CURRENT, null()), else_=bindparam("now", type_=Instant)),
+    )
+)
 
 
 def index_again(tx: Tx, token: str, ids: Sequence[str], due_at: dt.datetime | None) -> None:
@@ -242,13 +278,13 @@ def index_again(tx: Tx, token: str, ids: Sequence[str], due_at: dt.datetime | No
     tx.conn.execute(update(articles).where(mine).values(**values))
 
 
-def index_all(tx: Tx) -> None:
-    """The index is empty: every article is due again, oldest work first."""
-    tx.conn.execute(update(articles).values(index_due_at=tx.now, indexed_version=0, index_token=None))
+def unindexed(tx: Tx, *, most: int = 100_000) -> int:
+    """How many wait for the index, counted up to ``most``: a backlog must not slow down whoever looks every few seconds."""
+    return tx.conn.execute(_WAITING, {"now": tx.now, "most": most}).scalar_one()
 
 
-def unindexed(tx: Tx) -> int:
-    return tx.conn.execute(select(func.count()).where(articles.c.index_due_at <= tx.now)).scalar_one()
+_DUE = articles.c.index_due_at <= bindparam("now", type_=Instant)
+_WAITING = select(func.count()).select_from(select(literal(1)).where(_DUE).limit(bindparam("most")).subquery())
 
 
 def total(tx: Tx) -> int:

@@ -16,11 +16,22 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from copytaster.errors import Permanent, Rejected, Transient
+from copytaster.store.types import to_json
 
 Rows = dict[str, Any] | list[dict[str, Any]]
 Record = Row[*tuple[Any, ...]]  # any row, its columns by name
 Clock = Callable[[], dt.datetime]
 BUSY_SECONDS = 20
+# A process that hangs in a transaction must not hold its locks for ever, nor a statement that went wrong a connection.
+IDLE_SECONDS, STATEMENT_SECONDS = 15, 300  # a process that is held up loses its locks before the leases that it keeps
+POSTGRESQL = {
+    "connect_timeout": 10,
+    "application_name": "copytaster",
+    "options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c statement_timeout={STATEMENT_SECONDS}s",
+    "keepalives_idle": 30,  # a server that is gone without a word is noticed within a minute
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,12 @@ class Tx:
     def insert_new(self, table: Table, rows: Rows) -> int:
         """Inserts the rows that are not there yet; returns how many those were."""
         return self.conn.execute(_insert_new(table, self.dialect), rows).rowcount
+
+    def take_time(self) -> None:
+        """This transaction may last for hours: a migration, a copy, a backup."""
+        if self.dialect == "postgresql":
+            self.conn.execute(text("SET LOCAL statement_timeout = 0"))
+            self.conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 def insert_into(table: Table, dialect: str) -> sqlite.Insert:
@@ -78,9 +95,18 @@ class Store:
             yield tx
 
     @contextmanager
-    def _begin(self, how: str) -> Iterator[Tx]:
+    def snapshot(self) -> Iterator[Tx]:
+        """Everything as it is at one instant, for as long as it takes to read it; nobody who writes waits for it."""
+        with self._begin("BEGIN", isolation="REPEATABLE READ") as tx:
+            tx.take_time()
+            yield tx
+
+    @contextmanager
+    def _begin(self, how: str, *, isolation: str = "") -> Iterator[Tx]:
         try:
             with self.engine.connect() as conn:
+                if isolation and self.dialect == "postgresql":  # SQLite knows no other
+                    conn.execution_options(isolation_level=isolation)
                 conn.info["begin"] = how
                 with conn.begin():
                     yield Tx(conn, self._now(conn), self.dialect)
@@ -116,19 +142,20 @@ def _engine(url: str, pool_size: int, overflow: int) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             pathlib.Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, pool_size=pool_size, max_overflow=overflow, connect_args={"timeout": BUSY_SECONDS})
+        pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": overflow}
+        engine = create_engine(parsed, **pool, json_serializer=to_json, connect_args={"timeout": BUSY_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda conn: conn.exec_driver_sql(conn.info.pop("begin", "BEGIN")))
         return engine
     if parsed.get_backend_name() == "postgresql":
-        options = {"connect_timeout": 10, "application_name": "copytaster"}
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=pool_size,
             max_overflow=overflow,
             pool_pre_ping=True,
             execution_options={"preserve_rowcount": True},  # else an INSERT says -1 here, though SQLite tells how many
-            connect_args=options,
+            json_serializer=to_json,
+            connect_args={name: value for name, value in POSTGRESQL.items() if name not in parsed.query},
         )
     raise Rejected("bad_config", f"store.url must begin with sqlite: or postgresql:, not {parsed.get_backend_name()!r}.")
 
@@ -137,6 +164,7 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:
     assert isinstance(raw, sqlite3.Connection)
     raw.isolation_level = None  # we say BEGIN ourselves; Python's own way would not lock before the first write
     for pragma in (
+        "auto_vacuum=INCREMENTAL",  # of a new file, so that what retention takes away can go back to the disk; comes first
         "journal_mode=WAL",
         # NORMAL keeps everything across a killed process; only a power cut may cost the last moments, in order.
         "synchronous=NORMAL",
@@ -157,6 +185,8 @@ def _plain(error: DBAPIError, engine: Engine) -> Exception:
         return Permanent(f"The database {name} can't be written ({what}): check the path and its permissions.")
     if "no such table" in what or "does not exist" in what:
         return Permanent(f"The database {name} has no tables yet or old ones ({what}): run `copytaster check --setup`.")
+    if "canceling statement" in what:
+        return Transient(f"{name} was too busy: {what}; it is tried again.", retry_after=5)
     if "deadlock detected" in what or "could not serialize" in what:
         return Transient(f"Two processes waited for each other in {name}; this one gave way and tries again.", retry_after=0.1)
     if isinstance(error, OperationalError):

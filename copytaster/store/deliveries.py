@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, func, select, update
+from sqlalchemy import BindParameter, Select, bindparam, func, literal, literal_column, select, union, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from copytaster.news import ArticleId, StoryId
@@ -18,6 +18,8 @@ from copytaster.watches import ChannelId, Delivery, DeliveryId, Hit, Match, Mess
 FIELDS = [deliveries.c[name] for name in Delivery.__dataclass_fields__]
 
 
+WINDOW = 1_000  # deliveries at each end of what is due among which the turns are taken
+MOST_COUNTED = 100_000
 IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
 _ACTIVE = select(channels.c.id).where(channels.c.id.in_(IDS), channels.c.state == "active")
 _MATCHED, _ALERTED = (
@@ -28,12 +30,30 @@ _MATCHED, _ALERTED = (
 # What is owed to a channel that is switched off waits until it is on again.
 _TOLD = deliveries.c.channel_id.in_(select(channels.c.id).where(channels.c.state == "active"))
 _OWED = (deliveries.c.state == "pending") & (deliveries.c.due_at <= bindparam("now", type_=Instant)) & _TOLD
-_OLDEST = select(*FIELDS).where(_OWED).order_by(deliveries.c.due_at, deliveries.c.id).limit(bindparam("most"))
-_DUE = {"sqlite": _OLDEST, "postgresql": _OLDEST.with_for_update(skip_locked=True)}
+# Of a flood no more is looked at than its two ends, and of these each channel's first come before any channel's second.
+_ENDS = [select(deliveries.c.id, deliveries.c.channel_id, deliveries.c.due_at).where(_OWED) for _ in range(2)]
+_FEW = union(
+    select(_ENDS[0].order_by(deliveries.c.due_at, deliveries.c.id).limit(WINDOW).subquery()),
+    select(_ENDS[1].order_by(deliveries.c.due_at.desc(), deliveries.c.id.desc()).limit(WINDOW).subquery()),
+).subquery()
+_RANK = func.row_number().over(partition_by=_FEW.c.channel_id, order_by=(_FEW.c.due_at, _FEW.c.id))
+_NEXT = select(_FEW.c.id).order_by(_RANK, _FEW.c.due_at, _FEW.c.id).limit(bindparam("most"))
+_THESE = select(*FIELDS).where(deliveries.c.id.in_(IDS), deliveries.c.state == "pending")
+_THESE = _THESE.order_by(deliveries.c.due_at, deliveries.c.id)
+_LOCKED = {"sqlite": _THESE, "postgresql": _THESE.with_for_update(skip_locked=True)}
+_OWING = select(literal(1)).where(_OWED).limit(MOST_COUNTED).subquery()
+_WAITING = [
+    select(deliveries.c.due_at)
+    .where(deliveries.c.state == state, deliveries.c.due_at <= bindparam("now", type_=Instant), _TOLD)
+    .order_by(deliveries.c.due_at)
+    .limit(1)
+    for state in ("pending", "sending")
+]
 _PACK = update(deliveries).where(deliveries.c.id.in_(IDS)).values(state="sending", message_id=bindparam("message"))
 _OF_MESSAGE = deliveries.c.message_id == bindparam("message")
 _SETTLE = update(deliveries).where(_OF_MESSAGE).values(state=bindparam("new_state"), sent_at=bindparam("sent"))
-_FOUND_AT = select(articles.c.found_at).join(deliveries, articles.c.id == deliveries.c.article_id).where(_OF_MESSAGE)
+_FOUND_AT = select(articles.c.found_at, deliveries.c.revision, deliveries.c.created_at, deliveries.c.due_at)
+_FOUND_AT = _FOUND_AT.join(deliveries, articles.c.id == deliveries.c.article_id).where(_OF_MESSAGE)
 _HITS = select(matches.c.watch_id, matches.c.article_id, matches.c.revision, matches.c.hits).where(
     matches.c.article_id.in_(IDS), matches.c.watch_id.in_(bindparam("watch_ids", expanding=True))
 )
@@ -109,8 +129,9 @@ def _row(tx: Tx, owed: Owed, channel_id: ChannelId) -> dict[str, Any]:
 
 
 def claim_due(tx: Tx, *, limit: int) -> list[Delivery]:
-    """Pending deliveries that are due, oldest first; locked until this transaction gives them to messages."""
-    return [Delivery(**row._mapping) for row in tx.conn.execute(_DUE[tx.dialect], {"now": tx.now, "most": limit})]
+    """Pending deliveries that are due, each channel in turn; locked until this transaction gives them to messages."""
+    ids = list(tx.conn.execute(_NEXT, {"now": tx.now, "most": limit}).scalars())
+    return [Delivery(**row._mapping) for row in tx.conn.execute(_LOCKED[tx.dialect], {"ids": ids})] if ids else []
 
 
 def pack(tx: Tx, ids: Sequence[DeliveryId], message_id: MessageId) -> None:
@@ -141,13 +162,17 @@ def cancel_channel(tx: Tx, channel_id: ChannelId, watch_id: WatchId | None = Non
 
 
 def _cancel(tx: Tx, which: ColumnElement[bool]) -> int:
-    waiting = which & (deliveries.c.state == "pending")
+    waiting = which & (deliveries.c.state == literal_column("'pending'"))  # spelled out, or no index for them alone is used
     return tx.conn.execute(update(deliveries).where(waiting).values(state="cancelled")).rowcount
 
 
 def found_at(tx: Tx, message_id: MessageId) -> list[dt.datetime]:
-    """When the links behind a message's deliveries were found."""
-    return list(tx.conn.execute(_FOUND_AT, {"message": message_id}).scalars())
+    """When the news behind a message's deliveries was found: their links, or the edits that made them.
+
+    Later by as long as a digest or quiet hours held them on purpose, so that what is left until they are sent is delay.
+    """
+    rows = tx.conn.execute(_FOUND_AT, {"message": message_id})
+    return [(row.found_at if row.revision == 1 else row.created_at) + (row.due_at - row.created_at) for row in rows]
 
 
 def get(tx: Tx, delivery_id: int) -> Delivery | None:
@@ -156,12 +181,13 @@ def get(tx: Tx, delivery_id: int) -> Delivery | None:
 
 def every(tx: Tx, *, state: str | None = None, limit: int = 50) -> list[Mapping[str, Any]]:
     """Newest first, with the names a person knows them by: watch, title, url, channel."""
-    join = deliveries.join(watches, watches.c.id == deliveries.c.watch_id)
+    some = select(deliveries.c.id).order_by(deliveries.c.id.desc()).limit(limit)
+    newest = (some.where(deliveries.c.state == state) if state else some).subquery()
+    # These first: to join all and sort them then takes seconds.
+    join = newest.join(deliveries, deliveries.c.id == newest.c.id).join(watches, watches.c.id == deliveries.c.watch_id)
     join = join.join(channels, channels.c.id == deliveries.c.channel_id).join(articles, articles.c.id == deliveries.c.article_id)
     named = (watches.c.name.label("watch"), channels.c.url.label("channel"), articles.c.title, articles.c.url)
-    query = select(*FIELDS, deliveries.c.sent_at, *named).select_from(join).order_by(deliveries.c.id.desc()).limit(limit)
-    if state:
-        query = query.where(deliveries.c.state == state)
+    query = select(*FIELDS, deliveries.c.sent_at, *named).select_from(join).order_by(newest.c.id.desc())
     return [dict(row._mapping) for row in tx.conn.execute(query)]
 
 
@@ -190,13 +216,13 @@ def counts(tx: Tx) -> dict[str, int]:
 
 def oldest_due_at(tx: Tx) -> dt.datetime | None:
     """When the oldest delivery that is due and not settled fell due."""
-    waiting = deliveries.c.state.in_(("pending", "sending")) & (deliveries.c.due_at <= tx.now) & _TOLD
-    oldest: dt.datetime | None = tx.conn.execute(select(func.min(deliveries.c.due_at)).where(waiting)).scalar()
-    return oldest
+    found = [at for query in _WAITING if (at := tx.conn.execute(query, {"now": tx.now}).scalar())]
+    return min(found, default=None)
 
 
 def due(tx: Tx) -> int:
-    return tx.conn.execute(select(func.count()).where(_OWED), {"now": tx.now}).scalar_one()
+    """How many could be put into messages now, counted up to 100,000."""
+    return tx.conn.execute(select(func.count()).select_from(_OWING), {"now": tx.now}).scalar_one()
 
 
 def _rows(tx: Tx, query: Select[Any]) -> list[Delivery]:

@@ -3,12 +3,19 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, Table, func, literal, select, true, tuple_, update
 
 from copytaster.news import SourceId
+from copytaster.store import sources as source_rows
 from copytaster.store.db import Tx
 from copytaster.store.schema import articles, endpoints, links, sources
+from copytaster.store.types import Instant
+
+PAGE = 500
+MOST_COUNTED = 100_000
+TROUBLE = ("silent", "failing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,48 +39,112 @@ class SourceHealth:
     overflows: int
 
 
-def of_sources(tx: Tx) -> list[SourceHealth]:
-    """Every source that was not removed, by name."""
-    errors = _errors(tx)
-    ours = sources.outerjoin(endpoints, endpoints.c.source_id == sources.c.id)
-    plain = ("id", "name", "url", "state", "added_at", "baseline_at", "found_at", "silent_at", "silent_reason")
-    query = (
-        select(
-            *(sources.c[name] for name in plain),
-            func.count(endpoints.c.id).label("endpoints"),
-            func.max(endpoints.c.read_at).label("read_at"),
-            func.min(endpoints.c.due_at).label("due_at"),
-            func.coalesce(func.max(endpoints.c.failures), 0).label("failures"),
-            func.coalesce(func.sum(endpoints.c.overflows), 0).label("overflows"),
-        )
-        .select_from(ours)
-        .where(sources.c.state != "removed")
-        .group_by(sources.c.id)
-        .order_by(sources.c.name, sources.c.id)
-    )
-    return [SourceHealth(**row._mapping, last_error=errors.get(row.id)) for row in tx.conn.execute(query)]
+_PLAIN = [sources.c[name] for name in ("id", "name", "url", "state", "added_at", "baseline_at", "found_at")]
+_PLAIN += [sources.c.silent_at, sources.c.silent_reason]
+_THERE = sources.c.state != "removed"
+_LIVE = (sources.c.state == "active") & sources.c.silent_at.is_(None)
+_AMONG = endpoints.alias("among")
 
 
-def _errors(tx: Tx) -> dict[str, str]:
-    """Of each source the error of the endpoint that failed most often in a row."""
-    failing = (endpoints.c.failures > 0) & endpoints.c.last_error.is_not(None)
+def of_sources(tx: Tx, *, after: SourceHealth | None = None, limit: int = PAGE) -> list[SourceHealth]:
+    """Sources that were not removed, by name, a page at a time: those after the last one of the page before."""
+    query = select(*_PLAIN).where(_THERE).order_by(sources.c.name, sources.c.id).limit(limit)
+    if after:
+        query = query.where(tuple_(sources.c.name, sources.c.id) > tuple_(literal(after.name), literal(after.id)))
+    return _with_endpoints(tx, query)
+
+
+def worst_sources(tx: Tx, *, limit: int) -> list[SourceHealth]:
+    """Those that fell silent or fail to be read, as many as there is room for, then the others, each by name."""
+    silent = select(*_PLAIN).where(_THERE, sources.c.silent_at.is_not(None)).order_by(sources.c.silent_at.desc())
+    some = select(endpoints.c.source_id).where(endpoints.c.failures > 0).order_by(endpoints.c.source_id).limit(10 * limit)
+    failing = select(*_PLAIN).where(_LIVE, sources.c.id.in_(select(some.subquery())))
+    found = {each.id: each for query in (silent, failing) for each in _with_endpoints(tx, query.limit(limit))}
+    found |= {each.id: each for each in of_sources(tx, limit=limit)} | found
+    return sorted(found.values(), key=lambda each: (health_state(each) not in TROUBLE, each.name))[:limit]
+
+
+def _with_endpoints(tx: Tx, query: Select[*tuple[Any, ...]]) -> list[SourceHealth]:
+    rows = list(tx.conn.execute(query))
+    errors, read = _endpoints_of(tx, [row.id for row in rows])
+    nothing = {"endpoints": 0, "read_at": None, "due_at": None, "failures": 0, "overflows": 0}
+    return [SourceHealth(**row._mapping, **read.get(row.id, nothing), last_error=errors.get(row.id)) for row in rows]
+
+
+def _endpoints_of(tx: Tx, ids: Sequence[str]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    """By source: the error of the endpoint that failed most often in a row, and what all of its endpoints say together."""
+    mine = endpoints.c.source_id.in_(ids)
+    failing = mine & (endpoints.c.failures > 0) & endpoints.c.last_error.is_not(None)
     query = select(endpoints.c.source_id, endpoints.c.last_error).where(failing).order_by(endpoints.c.failures)
-    return {row.source_id: row.last_error for row in tx.conn.execute(query)}
+    errors = {row.source_id: row.last_error for row in tx.conn.execute(query)}
+    together = select(
+        endpoints.c.source_id,
+        func.count().label("endpoints"),
+        func.max(endpoints.c.read_at, type_=Instant).label("read_at"),
+        func.min(endpoints.c.due_at, type_=Instant).label("due_at"),
+        func.max(endpoints.c.failures).label("failures"),
+        func.sum(endpoints.c.overflows).label("overflows"),
+    )
+    rows = tx.conn.execute(together.where(mine).group_by(endpoints.c.source_id))
+    return errors, {source_id: dict(zip(_TOGETHER, said, strict=True)) for source_id, *said in rows}
+
+
+_TOGETHER = ("endpoints", "read_at", "due_at", "failures", "overflows")
+
+
+def counts(tx: Tx) -> dict[str, int]:
+    """Sources by health: ok, failing, waiting for their first reading, silent, paused."""
+    found = source_rows.counts(tx)
+    failing = _distinct(tx, endpoints.c.failures > 0)
+    waiting = _distinct(tx, endpoints.c.read_at.is_(None), ~_has(_AMONG.c.read_at.is_not(None)), ~_has(_AMONG.c.failures > 0))
+    well = found.pop("active", 0) - failing - waiting
+    named = {"ok": well, "failing": failing, "waiting": waiting, **found}
+    return {state: number for state, number in named.items() if number}
+
+
+def _distinct(tx: Tx, *which: ColumnElement[bool]) -> int:
+    """Of how many live sources such an endpoint is; found by the endpoint, for such are few."""
+    live = select(sources.c.id).where(sources.c.id == endpoints.c.source_id, _LIVE).exists()
+    return tx.conn.execute(select(func.count(endpoints.c.source_id.distinct())).where(*which, live)).scalar_one()
+
+
+def _has(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the source has an endpoint like this besides."""
+    return select(_AMONG.c.id).where(_AMONG.c.source_id == endpoints.c.source_id, which).exists()
 
 
 def links_waiting(tx: Tx) -> int:
-    """Links that are due to be fetched."""
-    return tx.conn.execute(select(func.count()).where(links.c.due_at <= tx.now)).scalar_one()
+    """Links that are due to be fetched, counted up to 100,000."""
+    return _due(tx, links)
 
 
 def endpoints_waiting(tx: Tx) -> int:
-    return tx.conn.execute(select(func.count()).where(endpoints.c.due_at <= tx.now)).scalar_one()
+    return _due(tx, endpoints)
+
+
+def _due(tx: Tx, table: Table) -> int:
+    some = select(literal(1)).select_from(table).where(table.c.due_at <= tx.now).limit(MOST_COUNTED).subquery()
+    return tx.conn.execute(select(func.count()).select_from(some)).scalar_one()
 
 
 def index_anew(tx: Tx, article_id: str) -> bool:
     """The article is due to be indexed again, its attempts forgotten."""
     values = {"index_due_at": tx.now, "index_token": None, "index_attempts": 0}
     return tx.conn.execute(update(articles).where(articles.c.id == article_id).values(**values)).rowcount == 1
+
+
+def index_all(tx: Tx, *, after: str, limit: int) -> str | None:
+    """The index is empty: a slice of the articles, by id, is due again; the last id of it, None where it is the last one.
+
+    Their attempts stay counted: else a document that ends its worker would do so for ever where it is the first of all.
+    """
+    rows = articles.c.id > after
+    last = tx.conn.execute(select(articles.c.id).where(rows).order_by(articles.c.id).offset(limit - 1).limit(1)).scalar()
+    rows &= articles.c.id <= last if last is not None else true()
+    rows &= articles.c.index_due_at.is_(None) | (articles.c.indexed_version > 0)
+    values = {"index_due_at": tx.now, "indexed_version": 0, "index_token": None}
+    tx.conn.execute(update(articles).where(rows).values(**values))
+    return last
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, case, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, bindparam, case, select, update
 
 from copytaster.news import EndpointId, Link, LinkId, Printed, SourceId
 from copytaster.store import hosts
@@ -24,10 +24,10 @@ _GET = (
 )
 IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
 _KNOWN = select(links.c.id, links.c.state, links.c.updated_at, links.c.found_at).where(links.c.id.in_(IDS))
-_FORGOTTEN = (
-    select(seen.c.link_id, seen.c.seen_at).where(seen.c.link_id.in_(IDS)),
-    select(tombstones.c.id, tombstones.c.buried_at).where(tombstones.c.id.in_(IDS)),
-)
+_FORGOTTEN = {
+    "buried": select(tombstones.c.id, tombstones.c.buried_at).where(tombstones.c.id.in_(IDS)),
+    "forgotten": select(seen.c.link_id, seen.c.seen_at).where(seen.c.link_id.in_(IDS)),
+}
 _LEASE = update(links).where(links.c.id.in_(IDS)).values(due_at=bindparam("until"), attempts=links.c.attempts + 1)
 _READ = (
     update(links)
@@ -43,7 +43,7 @@ class Known:
     """What the store remembers of a link that is found again."""
 
     id: LinkId
-    state: str  # found, fetched, read, refused; forgotten where only its slim key is left
+    state: str  # found, fetched, read, refused; forgotten where only its slim key is left, buried where it was taken down
     updated_at: dt.datetime | None
     found_at: dt.datetime
 
@@ -64,11 +64,11 @@ def known(tx: Tx, ids: Sequence[str]) -> dict[LinkId, Known]:
     found: dict[LinkId, Known] = {}
     for start in range(0, len(ids), CHUNK):
         part = {"ids": list(ids[start : start + CHUNK])}
-        for query in _FORGOTTEN:
-            for link_id, at in tx.conn.execute(query, part):
-                found[link_id] = Known(link_id, "forgotten", None, at)
         for link in tx.conn.execute(_KNOWN, part):
             found[link.id] = Known(link.id, link.state, link.updated_at, link.found_at)
+        for state, query in _FORGOTTEN.items():  # after the rows: what is forgotten between the two is found here
+            for link_id, at in tx.conn.execute(query, part):
+                found.setdefault(link_id, Known(link_id, state, None, at))
     return found
 
 
@@ -81,7 +81,9 @@ def add(tx: Tx, source_id: SourceId, endpoint_id: EndpointId | None, findings: S
     ordered = sorted(findings, key=lambda finding: finding.link.id)  # one order: no deadlocks
     rows = [_row(tx, source_id, endpoint_id, finding, host_of(finding.link.url)) for finding in ordered]
     added = len(tx.conn.execute(_add(tx.dialect), rows).all())
-    hosts.touch(tx, {row["host"]: tx.now for row in rows if row["due_at"]})
+    for rest in (False, True):
+        due = {row["host"]: tx.now for row in rows if row["due_at"] and (row["priority"] > NEW) is rest}
+        hosts.touch(tx, due, rest=rest)
     return added
 
 
@@ -132,7 +134,7 @@ def reread(tx: Tx, changed: Collection[Link]) -> None:
             update(links).where(links.c.id == link.id, links.c.state == "read").values(**values).returning(links.c.host)
         )
         due |= dict.fromkeys(found.scalars(), tx.now)
-    hosts.touch(tx, due)
+    hosts.touch(tx, due, rest=True)
 
 
 def claim(
@@ -144,21 +146,19 @@ def claim(
     otherwise take every place.
     """
     wanted = {"now": tx.now, "names": list(names), "each": each, "most": limit, "source": source_id}
-    rows = list(tx.conn.execute(_claim(one_source=source_id is not None), wanted))
+    rows = list(tx.conn.execute(_claim(tx.dialect, one_source=source_id is not None), wanted))
     if rows:
         tx.conn.execute(_LEASE, {"ids": [row.id for row in rows], "until": tx.now + dt.timedelta(seconds=seconds)})
     return rows
 
 
 @cache
-def _claim(*, one_source: bool) -> Select[*tuple[Any, ...]]:
-    rank = func.row_number().over(partition_by=links.c.host, order_by=(links.c.priority, links.c.due_at)).label("rank")
-    live = select(sources.c.id).where(sources.c.state == "active")
-    due = select(links, rank).where(links.c.due_at <= hosts.NOW, links.c.host.in_(hosts.NAMES), links.c.source_id.in_(live))
-    due = due.where(links.c.source_id == bindparam("source")) if one_source else due
-    ranked = due.subquery()
-    query = select(ranked).where(ranked.c.rank <= bindparam("each")).order_by(ranked.c.priority, ranked.c.due_at)
-    return query.limit(bindparam("most"))
+def _claim(dialect: str, *, one_source: bool) -> Select[*tuple[Any, ...]]:
+    def due(rows: FromClause) -> ColumnElement[bool]:
+        live = (rows.c.due_at <= hosts.NOW) & hosts.live(rows)
+        return live & (rows.c.source_id == bindparam("source")) if one_source else live
+
+    return hosts.first_of_each(dialect, links, due, ("priority", "due_at"))
 
 
 def hold(tx: Tx, ids: Collection[str], *, seconds: float) -> None:
@@ -173,6 +173,14 @@ def give_back(tx: Tx, ids: Collection[str]) -> None:
     if ids:
         values = {"due_at": tx.now, "attempts": links.c.attempts - 1}
         tx.conn.execute(update(links).where(links.c.id.in_(ids)).values(**values))
+
+
+def hand_over(tx: Tx, link_id: LinkId, host: str) -> None:
+    """Where it leads is another crawler's just now: it becomes work of that host, due at once, the attempt not counted."""
+    values = {"host": host, "due_at": tx.now, "attempts": links.c.attempts - 1}
+    query = update(links).where(links.c.id == link_id).values(**values).returning(links.c.priority)
+    for priority in tx.conn.execute(query).scalars():
+        hosts.touch(tx, {host: tx.now}, rest=priority > NEW)
 
 
 def retry(tx: Tx, link_id: LinkId, due_at: dt.datetime) -> None:
@@ -205,4 +213,4 @@ def read(tx: Tx, link_id: LinkId, article_id: str, *, reread_at: dt.datetime | N
     values = {"link": link_id, "article": article_id, "again": reread_at}
     host = tx.conn.execute(_READ, values).scalar()
     if host and reread_at:
-        hosts.touch(tx, {host: reread_at})
+        hosts.touch(tx, {host: reread_at}, rest=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, null, select, update
+from sqlalchemy import bindparam, func, insert, literal, null, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from copytaster.store import watches as watch_rows
@@ -16,16 +16,23 @@ from copytaster.store.schema import attempts, channels, messages
 from copytaster.store.types import Instant
 from copytaster.watches import ChannelId, Message, MessageId
 
+MOST_COUNTED = 100_000
 PAUSE = dt.timedelta(minutes=5)
 _SENDABLE = messages.c.channel_id.in_(select(channels.c.id).where(channels.c.state == "active"))
 _CLAIM_LOCK = select(func.pg_advisory_xact_lock(7_020_417_414))
-_INSERT, _ATTEMPT = insert(messages), insert(attempts)
+_ATTEMPT = insert(attempts)
+# Channels take turns (decision 0013): the second message that waits for one comes after the first of every other.
+_NEXT_TURN = select(func.coalesce(func.max(messages.c.turn), -1) + 1).where(
+    messages.c.channel_id == bindparam("channel"), messages.c.due_at.is_not(None)
+)
 _END = (
     update(messages)
     .where(messages.c.id == bindparam("message"), messages.c.lease_token == bindparam("token"))
     .values(state=bindparam("new_state"), due_at=bindparam("again"), lease_token=null())
     .values(sent_at=bindparam("sent"), last_error=func.coalesce(bindparam("error"), messages.c.last_error))
 )
+_DUE = select(literal(1)).where(messages.c.due_at <= bindparam("now", type_=Instant), _SENDABLE).limit(MOST_COUNTED)
+_COUNT_DUE = select(func.count()).select_from(_DUE.subquery())
 
 
 @cache
@@ -35,7 +42,7 @@ def _claim(dialect: str) -> ReturningUpdate[*tuple[Any, ...]]:
         busy.c.channel_id == messages.c.channel_id, busy.c.lease_token.is_not(None), busy.c.due_at > now
     )
     first = select(messages.c.id).where(messages.c.due_at <= now, _SENDABLE, ~under_way.exists())
-    first = first.order_by(messages.c.due_at).limit(1)
+    first = first.order_by(messages.c.turn, messages.c.due_at).limit(1)
     if dialect == "postgresql":
         first = first.with_for_update(skip_locked=True)
     leased = {"lease_token": bindparam("token"), "due_at": bindparam("until"), "attempts": messages.c.attempts + 1}
@@ -51,7 +58,8 @@ class MessageLease:
     kind: str
 
 
-def put(tx: Tx, message_id: MessageId, channel_id: ChannelId, kind: str, payload: Mapping[str, Any]) -> None:
+def put(tx: Tx, message_id: MessageId, channel_id: ChannelId, kind: str, payload: Mapping[str, Any]) -> bool:
+    """Due at once. False where a message of this id is there already, which stays as it is."""
     values = {
         "id": message_id,
         "channel_id": channel_id,
@@ -60,12 +68,13 @@ def put(tx: Tx, message_id: MessageId, channel_id: ChannelId, kind: str, payload
         "state": "pending",
         "due_at": tx.now,
         "created_at": tx.now,
+        "turn": tx.conn.execute(_NEXT_TURN, {"channel": channel_id}).scalar_one(),
     }
-    tx.conn.execute(_INSERT, values)
+    return tx.insert_new(messages, values) == 1
 
 
 def claim(tx: Tx, token: str, *, seconds: float) -> MessageLease | None:
-    """The next due message, its attempt counted before the work.
+    """The next due message, each channel in turn, its attempt counted before the work.
 
     A channel with a message under way gives no second one: a receiver that hangs holds one worker, not all of them.
     """
@@ -144,5 +153,5 @@ def attempts_of(tx: Tx, message_id: str) -> Sequence[Mapping[str, Any]]:
 
 
 def due(tx: Tx) -> int:
-    """Messages that could be sent now; those of channels that are switched off wait."""
-    return tx.conn.execute(select(func.count()).where(messages.c.due_at <= tx.now, _SENDABLE)).scalar_one()
+    """Messages that could be sent now, counted up to 100,000; those of channels that are switched off wait."""
+    return tx.conn.execute(_COUNT_DUE, {"now": tx.now}).scalar_one()

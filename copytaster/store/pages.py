@@ -1,4 +1,8 @@
-"""Pages in flight: fetched, compressed, waiting to be ingested. The row goes when its article is a row."""
+"""Pages in flight: fetched, compressed, waiting to be ingested. The row goes when its article is a row.
+
+Sources take turns (decision 0013): a page's ``turn`` is its place in line, counted on from its source's last one, so that
+thousands of one source hold up none of another.
+"""
 
 import datetime as dt
 import zlib
@@ -34,6 +38,7 @@ class Fetched:
     page: Page
     priority: int = 0
     packed: bytes | None = None
+    source_id: str = ""  # whose turn it takes
 
 
 def put(tx: Tx, fetched: Sequence[Fetched]) -> None:
@@ -42,16 +47,38 @@ def put(tx: Tx, fetched: Sequence[Fetched]) -> None:
         return
     row = tx.insert(pages)
     replaced = {name: row.excluded[name] for name in pages.c.keys() if name != "link_id"}  # noqa: SIM118  no plain dict
-    tx.conn.execute(row.on_conflict_do_update(index_elements=["link_id"], set_=replaced), [_row(tx, one) for one in fetched])
+    rows = [_row(tx, one) for one in fetched]
+    _take_turns(tx, rows)
+    tx.conn.execute(row.on_conflict_do_update(index_elements=["link_id"], set_=replaced), rows)
     mine = links.c.id.in_([one.page.link_id for one in fetched])
     state = case((links.c.state == "read", "read"), else_="fetched")
     tx.conn.execute(update(links).where(mine).values(state=state, due_at=None, attempts=0))
+
+
+_FIRST_TURN = select(func.min(pages.c.turn)).where(pages.c.priority == bindparam("priority"))
+_LAST_TURNS = (
+    select(pages.c.source_id, func.max(pages.c.turn).label("last"))
+    .where(pages.c.source_id.in_(bindparam("sources", expanding=True)), pages.c.priority == bindparam("priority"))
+    .group_by(pages.c.source_id)
+)
+
+
+def _take_turns(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Each page comes one turn after its source's last, and none before those whose turn it is now."""
+    for priority in {row["priority"] for row in rows}:
+        mine = [row for row in rows if row["priority"] == priority]
+        now = tx.conn.execute(_FIRST_TURN, {"priority": priority}).scalar() or 0
+        wanted = {"sources": sorted({row["source_id"] for row in mine}), "priority": priority}
+        last: dict[str, int] = {row.source_id: row.last for row in tx.conn.execute(_LAST_TURNS, wanted)}
+        for row in mine:
+            row["turn"] = last[row["source_id"]] = max(last.get(row["source_id"], -1) + 1, now)
 
 
 def _row(tx: Tx, fetched: Fetched) -> dict[str, Any]:
     page = fetched.page
     return {
         "link_id": page.link_id,
+        "source_id": fetched.source_id,
         "url": page.url,
         "status": page.status,
         "content_type": page.content_type,
@@ -68,18 +95,22 @@ def _row(tx: Tx, fetched: Fetched) -> dict[str, Any]:
 @cache
 def _claim(dialect: str) -> ReturningUpdate[*tuple[Any, ...]]:
     due = pages.c.due_at <= bindparam("now", type_=Instant)
-    first = select(pages.c.link_id).where(due).order_by(pages.c.priority, pages.c.due_at).limit(1)
+    first = select(pages.c.link_id).where(due).order_by(pages.c.priority, pages.c.turn, pages.c.due_at).limit(1)
     if dialect == "postgresql":
         first = first.with_for_update(skip_locked=True)
     leased = {"lease_token": bindparam("token"), "due_at": bindparam("until"), "attempts": pages.c.attempts + 1}
     return update(pages).where(pages.c.link_id == first.scalar_subquery()).values(leased).returning(*pages.c)
 
 
+_WAITING = select(func.count()).select_from(pages)
 _FINISH = delete(pages).where(pages.c.link_id == bindparam("link"), pages.c.lease_token == bindparam("token"))
 
 
 def claim(tx: Tx, token: str, *, seconds: float) -> PageLease | None:
-    """The next due page, new before backfill, leased for ``seconds`` with its attempt counted before the work."""
+    """The next due page, leased for ``seconds`` with its attempt counted before the work.
+
+    New ones come before re-reads, these before backfill, and among their like each source in turn.
+    """
     values = {"token": token, "now": tx.now, "until": tx.now + dt.timedelta(seconds=seconds)}
     row = tx.conn.execute(_claim(tx.dialect), values).first()
     if row is None:
@@ -107,7 +138,7 @@ def retry(tx: Tx, lease: PageLease, due_at: dt.datetime) -> None:
 
 def waiting(tx: Tx) -> int:
     """How many pages are in flight; the crawler stops claiming above its bound."""
-    return tx.conn.execute(select(func.count()).select_from(pages)).scalar_one()
+    return tx.conn.execute(_WAITING).scalar_one()
 
 
 def due(tx: Tx) -> int:

@@ -15,8 +15,9 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
+from sqlalchemy import text as clause
 
-from copytaster.store.types import Instant, Json, Serial
+from copytaster.store.types import Instant, Json, Serial, Words
 
 metadata = MetaData(
     naming_convention={
@@ -33,7 +34,7 @@ def key(name: str = "id") -> Column[str]:
 
 
 def text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null)
+    return Column(name, Words, nullable=null)
 
 
 def count(name: str, default: int = 0) -> Column[int]:
@@ -46,6 +47,12 @@ def flag(name: str) -> Column[bool]:
 
 def instant(name: str, *, null: bool = False) -> Column[object]:
     return Column(name, Instant, nullable=null)
+
+
+def index(name: str, *columns: str, where: str | None = None) -> Index:
+    """An index, of some rows only where ``where`` says which: what is due is few among what is kept."""
+    condition = clause(where) if where else None
+    return Index(f"ix_{name}", *columns, sqlite_where=condition, postgresql_where=condition)
 
 
 # -- who is told ------------------------------------------------------------------------------------------------------
@@ -83,7 +90,10 @@ watches = Table(
     instant("created_at"),
     instant("removed_at", null=True),
     Column("epoch", BigInteger, nullable=False),
-    Index("ix_watches_epoch", "epoch"),
+    index("watches_epoch", "epoch"),
+    index("watches_name", "name"),
+    index("watches_removed_at", "removed_at"),
+    index("watches_created_at_id", "created_at", "id"),
 )
 
 watch_channels = Table(
@@ -120,6 +130,13 @@ sources = Table(
     instant("found_at", null=True),  # when its newest link was found
     instant("silent_at", null=True),  # when its silence was reported
     text("silent_reason", null=True),
+    instant("check_at", null=True),  # when to look next whether it fell silent
+    index("sources_name_id", "name", "id"),
+    index("sources_url", "url"),
+    index("sources_host", "host"),
+    index("sources_state", "state"),
+    index("sources_check_at", "check_at", where="check_at IS NOT NULL"),
+    index("sources_silent_at", "silent_at", where="silent_at IS NOT NULL"),
 )
 
 endpoints = Table(
@@ -147,8 +164,12 @@ endpoints = Table(
     text("topic", null=True),
     text("websub_secret", null=True),
     instant("websub_until", null=True),
-    Index("ix_endpoints_host_due_at", "host", "due_at"),
-    Index("ix_endpoints_source_id", "source_id"),
+    index("endpoints_host_due_at", "host", "due_at"),
+    index("endpoints_source_id", "source_id"),
+    index("endpoints_due_at", "due_at", where="due_at IS NOT NULL"),
+    index("endpoints_failing", "source_id", "failures", where="failures > 0"),
+    index("endpoints_unread", "source_id", where="read_at IS NULL"),
+    index("endpoints_hub", "websub_until", where="hub IS NOT NULL"),
 )
 
 # A host is leased to one crawler at a time; when it may be asked next lives with the lease, so that it moves with it.
@@ -156,7 +177,8 @@ hosts = Table(
     "hosts",
     metadata,
     key("host"),
-    instant("due_at", null=True),  # its earliest work
+    instant("due_at", null=True),  # its earliest endpoint or new article
+    instant("rest_at", null=True),  # its earliest re-read or backfill
     text("lease_token", null=True),
     instant("leased_until", null=True),
     instant("next_allowed_at", null=True),
@@ -164,7 +186,9 @@ hosts = Table(
     Column("robots", LargeBinary),
     Column("robots_status", Integer),
     instant("robots_at", null=True),
-    Index("ix_hosts_due_at", "due_at"),
+    index("hosts_due_at", "due_at"),
+    index("hosts_rest_at", "rest_at", where="rest_at IS NOT NULL"),
+    index("hosts_lease_token", "lease_token", where="lease_token IS NOT NULL"),
 )
 
 links = Table(
@@ -190,8 +214,10 @@ links = Table(
     flag("baseline"),
     flag("late"),
     text("article_id", null=True),
-    Index("ix_links_host_due_at", "host", "due_at"),
-    Index("ix_links_source_id", "source_id"),
+    index("links_host_priority_due_at", "host", "priority", "due_at", where="due_at IS NOT NULL"),
+    index("links_source_id_due_at", "source_id", "due_at"),
+    index("links_due_at", "due_at", where="due_at IS NOT NULL"),
+    index("links_found_at", "found_at"),
 )
 
 pages = Table(
@@ -207,7 +233,10 @@ pages = Table(
     instant("due_at"),
     text("lease_token", null=True),
     count("attempts"),
-    Index("ix_pages_due_at", "due_at"),
+    text("source_id", null=True),
+    count("turn"),  # its place in line among its source's own: each source in turn
+    index("pages_priority_turn_due_at", "priority", "turn", "due_at"),
+    index("pages_source_id_priority_turn", "source_id", "priority", "turn"),
 )
 
 # -- what was read ----------------------------------------------------------------------------------------------------
@@ -246,10 +275,10 @@ articles = Table(
     instant("index_due_at", null=True),  # none: the index has the newest version
     text("index_token", null=True),
     count("index_attempts"),
-    Index("ix_articles_index_due_at", "index_due_at"),
-    Index("ix_articles_story_id", "story_id"),
-    Index("ix_articles_source_id_first_seen_at", "source_id", "first_seen_at"),
-    Index("ix_articles_first_seen_at", "first_seen_at"),
+    index("articles_index_due_at", "index_due_at", where="index_due_at IS NOT NULL"),
+    index("articles_story_id", "story_id"),
+    index("articles_source_id_first_seen_at", "source_id", "first_seen_at"),
+    index("articles_first_seen_at", "first_seen_at"),
 )
 
 revisions = Table(
@@ -280,6 +309,7 @@ stories = Table(
     text("first_article_id"),
     instant("started_at"),
     Column("signature", LargeBinary),
+    index("stories_started_at", "started_at"),
 )
 
 signature_buckets = Table(
@@ -288,7 +318,7 @@ signature_buckets = Table(
     Column("bucket", BigInteger, primary_key=True, autoincrement=False),
     key("story_id"),
     instant("started_at"),
-    Index("ix_signature_buckets_started_at", "started_at"),
+    index("signature_buckets_started_at", "started_at"),
 )
 
 # -- what is owed -----------------------------------------------------------------------------------------------------
@@ -304,8 +334,8 @@ matches = Table(
     Column("hits", Json, nullable=False),
     instant("matched_at"),
     Column("watch_epoch", BigInteger, nullable=False),
-    Index("ix_matches_story_id_watch_id", "story_id", "watch_id"),
-    Index("ix_matches_article_id", "article_id"),
+    index("matches_story_id_watch_id", "story_id", "watch_id"),
+    index("matches_article_id", "article_id"),
     postgresql_partition_by="RANGE (month)",
 )
 
@@ -325,8 +355,11 @@ deliveries = Table(
     text("message_id", null=True),
     instant("sent_at", null=True),
     UniqueConstraint("watch_id", "story_id", "channel_id"),
-    Index("ix_deliveries_state_due_at", "state", "due_at"),
-    Index("ix_deliveries_message_id", "message_id"),
+    index("deliveries_state_due_at", "state", "due_at"),
+    index("deliveries_state_id", "state", "id"),
+    index("deliveries_message_id", "message_id"),
+    index("deliveries_owed", "channel_id", "due_at", where="state = 'pending'"),
+    index("deliveries_sent_at", "sent_at", where="sent_at IS NOT NULL"),
 )
 
 messages = Table(
@@ -343,8 +376,13 @@ messages = Table(
     text("last_error", null=True),
     instant("created_at"),
     instant("sent_at", null=True),
-    Index("ix_messages_due_at", "due_at"),
-    Index("ix_messages_channel_id", "channel_id"),
+    count("turn"),  # its place in line among its channel's own
+    index("messages_due_at", "due_at"),
+    index("messages_channel_id_sent_at", "channel_id", "sent_at"),
+    index("messages_turn", "turn", "due_at", where="due_at IS NOT NULL"),
+    index("messages_waiting", "channel_id", "turn", where="due_at IS NOT NULL"),
+    index("messages_under_way", "channel_id", "due_at", where="lease_token IS NOT NULL"),
+    index("messages_created_at", "created_at"),
 )
 
 attempts = Table(
@@ -355,7 +393,7 @@ attempts = Table(
     instant("at"),
     text("outcome"),
     text("detail", null=True),
-    Index("ix_attempts_message_id", "message_id"),
+    index("attempts_message_id", "message_id"),
 )
 
 # -- keeping watch over itself ----------------------------------------------------------------------------------------
@@ -373,8 +411,12 @@ refusals = Table(
     count("attempts"),
     instant("refused_at"),
     UniqueConstraint("stage", "key"),
-    Index("ix_refusals_refused_at", "refused_at"),
+    index("refusals_refused_at", "refused_at"),
+    index("refusals_stage_reason", "stage", "reason"),
 )
+
+# How far each projection of the store has come.
+marks = Table("marks", metadata, key("name"), instant("at", null=True), text("place", null=True))
 
 leases = Table("leases", metadata, key("name"), text("token"), instant("leased_until"))
 
@@ -387,6 +429,7 @@ processes = Table(
     instant("progress_at"),
 )
 
-# Slim keys that outlive what retention takes away, so that nothing forgotten alerts again.
+# Slim keys that outlive what retention takes away, so that nothing forgotten alerts again. ``seen`` holds ids of links and
+# of articles: both are the id of an address in its normal form.
 seen = Table("seen", metadata, key("link_id"), instant("seen_at"))
 tombstones = Table("tombstones", metadata, key(), instant("buried_at"))

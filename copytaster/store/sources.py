@@ -6,7 +6,7 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, case, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, bindparam, case, func, select, true, update
 
 from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId, SourceState
 from copytaster.store import hosts
@@ -23,6 +23,10 @@ _GET = select(*FIELDS).where(sources.c.id == bindparam("source"))
 _BY_IDS = select(*FIELDS).where(sources.c.id.in_(_IDS))
 _NOTE_READING = update(endpoints).where(endpoints.c.id == bindparam("endpoint"))
 _NOTE_SOURCE = update(sources).where(sources.c.id == bindparam("source"))
+_NOTE_FOUND = _NOTE_SOURCE.values(check_at=func.coalesce(sources.c.check_at, bindparam("moment", type_=Instant)))
+_CHECK = (
+    update(sources).where(sources.c.id == bindparam("source"), sources.c.check_at.is_not(None)).values(check_at=bindparam("at"))
+)
 _HOLD_ENDPOINTS = update(endpoints).where(endpoints.c.id.in_(_IDS)).values(due_at=bindparam("until"))
 
 
@@ -37,7 +41,7 @@ def endpoint_of(row: Record) -> Endpoint:
 def add(tx: Tx, source: Source, found: Sequence[Endpoint]) -> bool:
     """Adds a source with its endpoints, due as they say; False where the source was known (its options are replaced)."""
     known = tx.conn.execute(select(sources.c.id).where(sources.c.id == source.id)).first()
-    values = asdict(source)
+    values = asdict(source) | {"check_at": tx.now}
     changed = {k: v for k, v in values.items() if k not in {"id", "added_at", "baseline_at"}}
     tx.conn.execute(tx.insert(sources).values(values).on_conflict_do_update(index_elements=["id"], set_=changed))
     for endpoint in found:
@@ -72,6 +76,12 @@ def every(tx: Tx) -> list[Source]:
     return [source_of(row) for row in tx.conn.execute(query)]
 
 
+def of_sites(tx: Tx, names: Collection[str]) -> list[Source]:
+    """The live ones at these hosts."""
+    query = select(*FIELDS).where(sources.c.host.in_(names), sources.c.state == "active")
+    return [source_of(row) for row in tx.conn.execute(query)] if names else []
+
+
 def by_ids(tx: Tx, ids: Sequence[str]) -> dict[str, Source]:
     rows = tx.conn.execute(_BY_IDS, {"ids": list(ids)})
     return {row.id: source_of(row) for row in rows}
@@ -89,8 +99,8 @@ def endpoint(tx: Tx, endpoint_id: EndpointId) -> Record | None:
 
 def set_state(tx: Tx, source_id: SourceId, state: SourceState | str) -> None:
     """Pauses, removes or wakes a source; nothing of a source that is not active is due."""
-    tx.conn.execute(update(sources).where(sources.c.id == source_id).values(state=state))
     due = tx.now if state == "active" else None
+    tx.conn.execute(update(sources).where(sources.c.id == source_id).values(state=state, check_at=due))
     tx.conn.execute(update(endpoints).where(endpoints.c.source_id == source_id).values(due_at=due))
     if due:
         hosts.touch(tx, dict.fromkeys(hosts_with_work(tx, source_id, tx.now), due))
@@ -109,24 +119,28 @@ def note_found(tx: Tx, source_id: SourceId, *, baseline_done: bool, found: bool)
     if found:
         values |= {"found_at": tx.now, "silent_at": None, "silent_reason": None}
     if values:
-        tx.conn.execute(_NOTE_SOURCE, {"source": source_id, **values})
+        tx.conn.execute(_NOTE_FOUND if found else _NOTE_SOURCE, {"source": source_id, "moment": tx.now, **values})
 
 
 def claim_endpoints(
-    tx: Tx, names: Collection[str], *, limit: int, seconds: float, source_id: SourceId | None = None
+    tx: Tx, names: Collection[str], *, each: int, limit: int, seconds: float, source_id: SourceId | None = None
 ) -> list[Record]:
-    """Due endpoints of leased hosts. They fall due again after ``seconds``, should this crawler die on them."""
-    wanted = {"now": tx.now, "names": list(names), "most": limit, "source": source_id}
-    rows = list(tx.conn.execute(_due_endpoints(one_source=source_id is not None), wanted))
+    """Due endpoints of leased hosts, at most ``each`` a host: one that serves thousands of feeds must leave room for others.
+
+    They fall due again after ``seconds``, should this crawler die on them.
+    """
+    wanted = {"now": tx.now, "names": list(names), "each": each, "most": limit, "source": source_id}
+    rows = list(tx.conn.execute(_due_endpoints(tx.dialect, one_source=source_id is not None), wanted))
     hold_endpoints(tx, [row.id for row in rows], seconds=seconds)
     return rows
 
 
 @cache
-def _due_endpoints(*, one_source: bool) -> Select[*tuple[Any, ...]]:
-    query = select(endpoints).where(endpoints.c.due_at <= hosts.NOW, endpoints.c.host.in_(hosts.NAMES))
-    query = query.where(endpoints.c.source_id == bindparam("source")) if one_source else query
-    return query.order_by(endpoints.c.due_at).limit(bindparam("most"))
+def _due_endpoints(dialect: str, *, one_source: bool) -> Select[*tuple[Any, ...]]:
+    def due(rows: FromClause) -> ColumnElement[bool]:
+        return (rows.c.due_at <= hosts.NOW) & (rows.c.source_id == bindparam("source") if one_source else true())
+
+    return hosts.first_of_each(dialect, endpoints, due, ("due_at",))
 
 
 def hold_endpoints(tx: Tx, ids: Collection[str], *, seconds: float) -> None:
@@ -155,15 +169,19 @@ def hosts_with_work(tx: Tx, source_id: SourceId, until: dt.datetime) -> set[str]
 
 def counts(tx: Tx) -> dict[str, int]:
     """Sources by state: active, silent (active, but nothing new comes), paused."""
-    state = case((sources.c.state != "active", sources.c.state), (sources.c.silent_at.is_not(None), "silent"), else_="active")
-    query = select(state, func.count()).where(sources.c.state != "removed").group_by(state)
-    return {row[0]: row[1] for row in tx.conn.execute(query)}
+    by_state = select(sources.c.state, func.count().label("number")).where(sources.c.state != "removed").group_by(sources.c.state)
+    found: dict[str, int] = {row.state: row.number for row in tx.conn.execute(by_state)}
+    # Found by its own index, which a condition on the state would keep SQLite from: it has no figures to choose by.
+    silent = select(func.sum(case((sources.c.state == "active", 1), else_=0))).where(sources.c.silent_at.is_not(None))
+    if number := tx.conn.execute(silent).scalar_one():
+        found |= {"active": found["active"] - number, "silent": number}
+    return {state: number for state, number in found.items() if number}
 
 
 def freshness(tx: Tx, *, limit: int = 1_000) -> list[Record]:
     """Rows of id, name, host, state, fresh_at (newest find, else when it was added), silent_at and silent_reason.
 
-    The silent ones come first.
+    The silent ones come first, the latest of them before the others.
     """
     fresh_at = func.coalesce(sources.c.found_at, sources.c.added_at, type_=Instant).label("fresh_at")
     columns = (
@@ -176,7 +194,12 @@ def freshness(tx: Tx, *, limit: int = 1_000) -> list[Record]:
         sources.c.silent_reason,
     )
     query = select(*columns).where(sources.c.state != "removed")
-    return list(tx.conn.execute(query.order_by(sources.c.silent_at.is_(None), sources.c.name, sources.c.id).limit(limit)))
+    silent = query.where(sources.c.silent_at.is_not(None)).order_by(sources.c.silent_at.desc(), sources.c.id)
+    found = list(tx.conn.execute(silent.limit(limit)))
+    if len(found) < limit:
+        others = query.where(sources.c.silent_at.is_(None)).order_by(sources.c.name, sources.c.id)
+        found += tx.conn.execute(others.limit(limit - len(found)))
+    return found
 
 
 def endpoint_summaries(tx: Tx, ids: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -193,38 +216,44 @@ def endpoint_summaries(tx: Tx, ids: Collection[str]) -> dict[str, dict[str, Any]
     return {row.source_id: dict(row._mapping) for row in tx.conn.execute(query)}
 
 
-def rhythms(tx: Tx, *, still_since: dt.datetime, after: str = "", limit: int = 1_000) -> list[Record]:
-    """Endpoints of live, not yet silent sources that found nothing since ``still_since``, in the order of their sources.
+def rhythms(tx: Tx, *, limit: int = 1_000) -> list[Record]:
+    """Endpoints of live, not yet silent sources whose silence is to be judged now, the longest due first.
 
-    Rows of source_id, name, fresh_at, kind, readings, interval_seconds, gaps, due_at, last_error; a page holds whole
-    sources, those after the source id ``after``.
+    Rows of source_id, name, fresh_at, kind, readings, interval_seconds, gaps, due_at, last_error; whole sources, each
+    together. A source without an endpoint that was ever added brings no row.
     """
     fresh_at = func.coalesce(sources.c.found_at, sources.c.added_at, type_=Instant).label("fresh_at")
-    still = (sources.c.state == "active") & sources.c.silent_at.is_(None) & (fresh_at < still_since) & (sources.c.id > after)
-    page = select(sources.c.id).where(still).order_by(sources.c.id).limit(limit)
-    names = ("source_id", "kind", "readings", "interval_seconds", "gaps", "due_at", "last_error")
-    query = select(sources.c.name, fresh_at, *(endpoints.c[name] for name in names))
-    query = query.select_from(endpoints.join(sources, sources.c.id == endpoints.c.source_id)).where(
-        endpoints.c.source_id.in_(page)
-    )
-    return list(tx.conn.execute(query.order_by(endpoints.c.source_id, endpoints.c.url)))
+    page = select(sources.c.id, sources.c.name, sources.c.check_at, fresh_at).where(sources.c.check_at <= tx.now)
+    due = page.order_by(sources.c.check_at).limit(limit).subquery()
+    names = ("kind", "readings", "interval_seconds", "gaps", "due_at", "last_error")
+    query = select(due.c.id.label("source_id"), due.c.name, due.c.fresh_at, *(endpoints.c[name] for name in names))
+    query = query.select_from(due.outerjoin(endpoints, endpoints.c.source_id == due.c.id))
+    return list(tx.conn.execute(query.order_by(due.c.check_at, due.c.id, endpoints.c.url)))
+
+
+def check_again(tx: Tx, due: Mapping[SourceId, dt.datetime]) -> None:
+    """Whether these are silent is judged next then."""
+    if due:
+        tx.conn.execute(_CHECK, [{"source": source_id, "at": at} for source_id, at in sorted(due.items())])
 
 
 def note_silent(tx: Tx, source_id: SourceId, reason: str, *, fresh_at: dt.datetime) -> bool:
     """False where it was noted already, or something came since ``fresh_at``."""
     mine = (sources.c.id == source_id) & sources.c.silent_at.is_(None) & (sources.c.state == "active")
     mine &= func.coalesce(sources.c.found_at, sources.c.added_at, type_=Instant) == fresh_at
-    query = update(sources).where(mine).values(silent_at=tx.now, silent_reason=reason[:2000])
+    query = update(sources).where(mine).values(silent_at=tx.now, silent_reason=reason[:2000], check_at=None)
     return tx.conn.execute(query).rowcount == 1
 
 
 def with_hubs(tx: Tx, *, until: dt.datetime, limit: int) -> list[Record]:
     """Endpoints of live sources that offer a WebSub hub and whose subscription ends before ``until``, or never began."""
-    live = select(sources.c.id).where(sources.c.state == "active")
-    offered = endpoints.c.hub.is_not(None) & endpoints.c.topic.is_not(None) & endpoints.c.source_id.in_(live)
-    ending = endpoints.c.websub_until.is_(None) | (endpoints.c.websub_until < until)
-    query = select(endpoints).where(offered, ending).order_by(endpoints.c.websub_until.is_not(None), endpoints.c.websub_until)
-    return list(tx.conn.execute(query.limit(limit)))
+    live = select(sources.c.id).where(sources.c.id == endpoints.c.source_id, sources.c.state == "active").exists()
+    offered = select(endpoints).where(endpoints.c.hub.is_not(None), endpoints.c.topic.is_not(None), live)
+    found = list(tx.conn.execute(offered.where(endpoints.c.websub_until.is_(None)).limit(limit)))
+    if len(found) < limit:
+        ending = offered.where(endpoints.c.websub_until < until).order_by(endpoints.c.websub_until)
+        found += tx.conn.execute(ending.limit(limit - len(found)))
+    return found
 
 
 def wake(tx: Tx, row: Record) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, literal, select, tuple_, update
 
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import channels, owners, watch_channels, watch_epoch, watches
+from copytaster.store.types import Instant
 from copytaster.watches import Channel, ChannelId, Owner, OwnerId, Quiet, Watch, WatchId
 
+PAGE = 500
 LOCAL = Owner(id=OwnerId("local"), name="local")
 CHANNEL_FIELDS = [channels.c[name] for name in Channel.__dataclass_fields__]
 
@@ -65,10 +67,15 @@ def owner_channels(tx: Tx, owner_id: OwnerId) -> list[Channel]:
     return [Channel(**row._mapping) for row in rows]
 
 
-def active_channels(tx: Tx) -> list[Channel]:
-    """Every channel that works, oldest first."""
-    rows = tx.conn.execute(select(*CHANNEL_FIELDS).where(channels.c.state == "active").order_by(channels.c.created_at))
-    return [Channel(**row._mapping) for row in rows]
+def first_channels(tx: Tx) -> list[Channel]:
+    """The oldest channel of each owner that works."""
+    older = channels.alias("older")
+    before = (
+        (older.c.owner_id == channels.c.owner_id) & (older.c.state == "active") & (older.c.created_at < channels.c.created_at)
+    )
+    first = ~select(older.c.id).where(before).exists()
+    rows = tx.conn.execute(select(*CHANNEL_FIELDS).where(channels.c.state == "active", first))
+    return list({row.owner_id: Channel(**row._mapping) for row in rows}.values())
 
 
 def disable(tx: Tx, channel_id: ChannelId, reason: str) -> bool:
@@ -145,6 +152,15 @@ def every(tx: Tx) -> list[Watch]:
     return _load(tx, watches.c.id.is_not(None))
 
 
+def page(tx: Tx, *, after: Watch | None = None, limit: int = PAGE) -> list[Watch]:
+    """By the time they were added, those after the last one of the page before."""
+    which: ColumnElement[bool] = watches.c.removed_at.is_(None)
+    if after:
+        which &= tuple_(watches.c.created_at, watches.c.id) > tuple_(literal(after.created_at, Instant), literal(after.id))
+    newest = select(watches.c.id).where(which).order_by(watches.c.created_at, watches.c.id).limit(limit)
+    return list(many(tx, list(tx.conn.execute(newest).scalars())).values())
+
+
 def total(tx: Tx) -> int:
     return tx.conn.execute(select(func.count()).where(watches.c.removed_at.is_(None))).scalar_one()
 
@@ -166,7 +182,7 @@ def _load(tx: Tx, which: ColumnElement[bool]) -> list[Watch]:
 
 
 def _rows(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    return select(watches).where(which, watches.c.removed_at.is_(None)).order_by(watches.c.created_at)
+    return select(watches).where(which, watches.c.removed_at.is_(None)).order_by(watches.c.created_at, watches.c.id)
 
 
 def _channels(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -176,8 +192,13 @@ def _channels(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     return query.where(which, watch_channels.c.unsubscribed_at.is_(None)).order_by(watch_channels.c.added_at)
 
 
-_SOME = watches.c.id.in_(bindparam("ids", expanding=True))
-_MANY, _MANY_CHANNELS = _rows(_SOME), _channels(_SOME)
+_IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+_MANY = _rows(watches.c.id.in_(_IDS))
+_MANY_CHANNELS = (
+    select(watch_channels.c.watch_id, watch_channels.c.channel_id)
+    .where(watch_channels.c.watch_id.in_(_IDS), watch_channels.c.unsubscribed_at.is_(None))
+    .order_by(watch_channels.c.added_at)
+)
 
 
 def _assemble(rows: Iterable[Record], pairs: Iterable[Record]) -> list[Watch]:

@@ -1,6 +1,7 @@
 """The contract of the truth, over SQLite and PostgreSQL alike: what is unique, leased, locked and counted."""
 
 import datetime as dt
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -54,7 +55,7 @@ def test_the_migrations_make_exactly_the_declared_schema(store):
 
 def _a_partition(change):
     """PostgreSQL shows the partitions of a table as tables of their own."""
-    return change[0] in ("remove_table", "remove_index") and "_rest" in str(change[1])
+    return change[0] in ("remove_table", "remove_index") and re.search(r"(texts|matches)_(rest|\d{6})", str(change[1]))
 
 
 def test_migrating_twice_changes_nothing(empty_store_url):
