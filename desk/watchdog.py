@@ -1,0 +1,67 @@
+"""Ends a crawler or reconciler that no longer gets on, so that whoever started it starts it again. It owns that end alone.
+
+Liveness is progress, not a pid: a probe from outside sees only that a process answers. Workers, which may rest for want of
+work, have a watchdog of their own.
+"""
+
+import datetime as dt
+import logging
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+
+from copytaster.config import Config
+from copytaster.errors import CopytasterError
+from copytaster.store import Store, processes
+
+LOOK_SECONDS = 15.0
+STILL_SECONDS = {"crawl": 180.0, "beat": 900.0}  # beat's chores, retention above all, may take minutes
+log = logging.getLogger("copytaster.watchdog")
+
+
+@dataclass(slots=True)
+class Stillness:
+    """For how long nothing has moved, by a clock that nobody can set.
+
+    Only a change counts, not the instant itself: a container that is started again has its predecessor's name, and its row.
+    """
+
+    limit_seconds: float
+    since: float
+    seen: dt.datetime | None = None
+
+    def lasts_too_long(self, progress_at: dt.datetime | None, now: float) -> bool:
+        if progress_at != self.seen:
+            self.seen, self.since = progress_at, now
+        return now - self.since > self.limit_seconds
+
+    def forgive(self, now: float) -> None:
+        """Nobody can note anything while the store is away, and a restart would not bring it back."""
+        self.since = now
+
+
+def watch(config: Config, kind: str) -> None:
+    """From here on this process is ended (SIGKILL) once it has noted no progress for too long."""
+    threading.Thread(target=_watch, args=(config, kind), daemon=True, name="watchdog").start()
+
+
+def _watch(config: Config, kind: str) -> None:
+    store, name = Store(config.store_url, pool_size=1), processes.name_of(kind, os.getpid())
+    stillness = Stillness(STILL_SECONDS[kind], time.monotonic())
+    while True:
+        time.sleep(LOOK_SECONDS)
+        try:
+            progress_at = _progress_at(store, name)
+        except CopytasterError:
+            stillness.forgive(time.monotonic())
+            continue
+        if stillness.lasts_too_long(progress_at, time.monotonic()):
+            log.error("%s did not get on for %.0f s: it ends, to be started again", kind, stillness.limit_seconds)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _progress_at(store: Store, name: str) -> dt.datetime | None:
+    with store.read() as tx:
+        return next((each.progress_at for each in processes.every(tx) if each.name == name), None)
