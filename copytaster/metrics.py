@@ -30,6 +30,19 @@ FOUND_TO_ALERT = Histogram("copytaster_found_to_alert_seconds", "From finding a 
 STAGE_SECONDS = Histogram("copytaster_stage_seconds", "Time spent in one step of a stage.", ["stage"], buckets=WORK_SECONDS)
 STAGE_CPU = Counter("copytaster_stage_cpu_seconds_total", "CPU time spent in one step of a stage.", ["stage"])
 
+# Labels that are known beforehand begin at nought: the first event of a label makes a series in which Prometheus sees no
+# increase, so that an alert on it would miss the first failure.
+_KNOWN: dict[Counter, list[tuple[str, ...]]] = {
+    DELIVERIES: [("sent",), ("retry",), ("failed",)],
+    LINKS_FOUND: [("new",), ("baseline",), ("late",)],
+    ENDPOINT_READS: [(kind, outcome) for kind in ("feed", "sitemap", "section") for outcome in ("read", "unchanged")],
+    ARTICLES_READ: [("new",), ("revised",), ("unchanged",)],
+    STAGE_CPU: [("extract",), ("land",), ("send",), ("index",)],
+}
+for _counter, _children in _KNOWN.items():
+    for _labels in _children:
+        _counter.labels(*_labels)
+
 
 @contextlib.contextmanager
 def stage(name: str) -> Iterator[None]:
@@ -49,16 +62,28 @@ def _children_seconds() -> float:
 
 # What the exporter reads from the store each time it is asked: name, help, labels.
 GAUGES = {
+    "copytaster_oldest_due_seconds": ("How long the oldest row that could be worked on now has waited, by stage.", ("stage",)),
     "copytaster_oldest_due_delivery_seconds": ("How long the oldest delivery that is due has waited.", ()),
     "copytaster_deliveries": ("Deliveries in the store, by state.", ("state",)),
     "copytaster_due_rows": ("Rows that are due, by stage.", ("stage",)),
     "copytaster_queue_depth": ("Hints waiting in the broker, by queue.", ("queue",)),
     "copytaster_broker_up": ("Whether the broker answers.", ()),
     "copytaster_store_up": ("Whether the store answers.", ()),
+    "copytaster_store_connections": ("Connections to the PostgreSQL server, whoever holds them.", ()),
+    "copytaster_store_connections_limit": ("Connections that the PostgreSQL server allows.", ()),
+    "copytaster_search_up": ("Whether the search engine answers.", ()),
+    "copytaster_unindexed_articles": ("Articles whose newest version the search index lacks.", ()),
     "copytaster_sources": ("Sources, by state.", ("state",)),
     "copytaster_source_age_seconds": ("Since the source's newest link was found.", ("source",)),
     "copytaster_source_silent": ("Whether the source is reported as silent.", ("source",)),
     "copytaster_worker_progress_timestamp_seconds": ("When each process last got on.", ("process", "kind")),
     "copytaster_articles": ("Articles in the store.", ()),
     "copytaster_watch_epoch": ("The epoch of the last saved watch.", ()),
+    "copytaster_disk_free_bytes": ("Free space where the web process keeps its files.", ()),
+}
+
+# What each process that serves metrics tells of itself and its children.
+PROCESSES = {
+    "copytaster_process_resident_memory_bytes": ("Memory of a process; pages shared with others count in each.", ("role", "pid")),
+    "copytaster_process_cpu_seconds_total": ("CPU time of a process, its dead children's not included.", ("role", "pid")),
 }

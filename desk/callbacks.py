@@ -1,4 +1,4 @@
-"""What others call: readers who unsubscribe with one click (RFC 8058), and WebSub hubs.
+"""What others call: readers who unsubscribe with one click (RFC 8058), WebSub hubs, and Alertmanager.
 
 It owns the order of checks; only a POST ever changes anything for a reader, for mail scanners follow every link.
 """
@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from copytaster.errors import Rejected
 from copytaster.store import Tx, deliveries, messages, watches
 from copytaster.watches import ChannelId, WatchId
+from desk import alertmanager
 from desk.glance import place_of
 from desk.serving import Web
 from workers import websub
@@ -25,6 +26,7 @@ MOST_NEWS_BYTES = 5_000_000
 def add(app: FastAPI, web: Web) -> None:
     _add_unsubscribe(app, web)
     _add_websub(app, web)
+    _add_alertmanager(app, web)
 
 
 async def body_within(chunks: AsyncIterator[bytes], most: int) -> bytes | None:
@@ -131,4 +133,35 @@ def _receive(web: Web, endpoint_id: str, key: str, body: bytes, signature: str |
         if row is None:
             return Response(status_code=410)
         websub.receive(tx, row, body, signature)
+    return Response(status_code=202)
+
+
+# -- Alertmanager -----------------------------------------------------------------------------------------------------
+
+
+def _add_alertmanager(app: FastAPI, web: Web) -> None:
+    @app.post("/alertmanager")
+    async def told(request: Request) -> Response:
+        wanted = web.config.operator
+        if not alertmanager.authorized(request.headers.get("authorization"), wanted.token):
+            return PlainTextResponse("operator.token is missing or another one", 401, {"www-authenticate": "Bearer"})
+        try:
+            body = await body_within(request.stream(), alertmanager.MOST_BYTES)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if body is None:
+            return PlainTextResponse("too big", 413)
+        return await run_in_threadpool(_tell_operator, web, body)
+
+
+def _tell_operator(web: Web, body: bytes) -> Response:
+    """Where nobody can be told Alertmanager must learn it: it logs the answer and counts a failure."""
+    if not web.config.operator.to:
+        return PlainTextResponse("operator.to names nobody who could be told", 409)
+    try:
+        news = alertmanager.read(body)
+    except Rejected as error:
+        return PlainTextResponse(str(error), 400)
+    with web.store.write() as tx:
+        alertmanager.tell(tx, news, web.config.operator.to)
     return Response(status_code=202)

@@ -5,6 +5,8 @@ It owns the questions; counters and histograms are moved where things happen and
 
 import datetime as dt
 import logging
+import pathlib
+import shutil
 import threading
 import time
 from collections import Counter
@@ -16,7 +18,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from copytaster.errors import CopytasterError
 from copytaster.metrics import GAUGES
-from copytaster.store import Store, Tx, articles, deliveries, processes, sources, watches
+from copytaster.store import Store, Tx, articles, deliveries, load, processes, sources, watches
 from copytaster.store.db import Record
 from workers.app import STAGES
 from workers.reconciler import due_rows
@@ -39,6 +41,8 @@ class Exporter(Collector):
     store: Store
     depth: Depth
     clock: Callable[[], float] = time.monotonic
+    searchable: Callable[[], bool] = lambda: True
+    data_dir: pathlib.Path = pathlib.Path()
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: Gauges = field(default_factory=dict)
     _known_at: float = float("-inf")
@@ -66,7 +70,7 @@ class Exporter(Collector):
         """All gauges, as of five seconds ago at most."""
         with self._lock:
             if self.clock() - self._known_at >= FRESH_SECONDS:
-                self._known = {**self._of_broker(), **self._of_store()}
+                self._known = {**self._of_broker(), **self._of_store(), **self._of_machine()}
                 self._known_at = self.clock()
             return self._known
 
@@ -78,6 +82,10 @@ class Exporter(Collector):
                 return {"copytaster_broker_up": [((), 0.0)]}
             depths.append(((stage,), waiting))
         return {"copytaster_broker_up": [((), 1.0)], "copytaster_queue_depth": depths}
+
+    def _of_machine(self) -> Gauges:
+        up: list[Sample] = [((), float(self.searchable()))]
+        return {"copytaster_search_up": up, "copytaster_disk_free_bytes": _free_bytes(self.data_dir)}
 
     def _of_store(self) -> Gauges:
         try:
@@ -91,19 +99,35 @@ class Exporter(Collector):
             return {"copytaster_store_up": [((), 0.0)]}
 
 
+def _free_bytes(folder: pathlib.Path) -> list[Sample]:
+    try:
+        return [((), shutil.disk_usage(folder).free)]
+    except OSError:
+        return []  # not made yet
+
+
 def _looked_up(tx: Tx) -> Gauges:
     oldest = deliveries.oldest_due_at(tx)
     since = tx.now - LATEST_PROCESSES
     alive = [each for each in processes.every(tx) if each.progress_at >= since]
     return {
-        "copytaster_oldest_due_delivery_seconds": [((), _seconds(tx.now, oldest) if oldest else 0.0)],
+        "copytaster_oldest_due_seconds": [((stage,), _seconds(tx.now, at)) for stage, at in load.oldest_due_at(tx).items()],
+        "copytaster_oldest_due_delivery_seconds": [((), _seconds(tx.now, oldest))],
         "copytaster_due_rows": [((stage,), due) for stage, due in due_rows(tx).items()],
         "copytaster_worker_progress_timestamp_seconds": [
             ((each.name, each.kind), each.progress_at.timestamp()) for each in alive
         ],
         "copytaster_watch_epoch": [((), watches.epoch(tx))],
+        **_of_connections(tx),
         **_of_sources(tx),
     }
+
+
+def _of_connections(tx: Tx) -> Gauges:
+    """Of a PostgreSQL: SQLite has none to run out of."""
+    found = load.connections(tx)
+    samples: list[list[Sample]] = [[((), each)] for each in found] if found else [[], []]
+    return dict(zip(("copytaster_store_connections", "copytaster_store_connections_limit"), samples, strict=True))
 
 
 def _counted(tx: Tx) -> Gauges:
@@ -111,6 +135,7 @@ def _counted(tx: Tx) -> Gauges:
     known = dict.fromkeys(("pending", "sending", "sent", "failed", "cancelled"), 0) | deliveries.counts(tx)
     return {
         "copytaster_articles": [((), articles.total(tx))],
+        "copytaster_unindexed_articles": [((), load.unindexed(tx))],
         "copytaster_deliveries": [((state,), count) for state, count in sorted(known.items())],
     }
 
@@ -131,5 +156,6 @@ def _by_label(rows: Sequence[Record]) -> Mapping[str, Record]:
     return {each.name if shared[each.name] == 1 else f"{each.name} ({each.id})": each for each in rows}
 
 
-def _seconds(now: dt.datetime, then: dt.datetime) -> float:
-    return max((now - then).total_seconds(), 0.0)
+def _seconds(now: dt.datetime, then: dt.datetime | None) -> float:
+    """Since then; nought where there is nothing that waits."""
+    return max((now - then).total_seconds(), 0.0) if then else 0.0

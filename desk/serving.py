@@ -21,10 +21,11 @@ class Web:
     store: Store
     depth: Callable[[str], int | None]
     secret: str
+    searchable: Callable[[], bool] = lambda: True  # whether the search engine answers
 
     @cached_property
     def exporter(self) -> Exporter:
-        return Exporter(self.store, self.depth)
+        return Exporter(self.store, self.depth, searchable=self.searchable, data_dir=self.config.data_dir)
 
     @cached_property
     def templates(self) -> Environment:

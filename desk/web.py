@@ -19,6 +19,7 @@ from copytaster.config import Config
 from copytaster.errors import CopytasterError
 from desk import callbacks, glance, health
 from desk.folding import fold
+from desk.own_processes import OwnProcesses
 from desk.serving import Web
 
 PAGES = pathlib.Path(__file__).parent / "pages"
@@ -89,7 +90,7 @@ def _add_metrics(app: FastAPI, web: Web) -> None:
     def metrics() -> Response:
         with one_at_a_time:
             moved = generate_latest(_moved_registry())
-        asked = generate_latest(web.exporter.registry())
+        asked = generate_latest(web.exporter.registry()) + generate_latest(OwnProcesses("web").registry())
         return Response(moved + asked, headers={"cache-control": "no-store"}, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -126,10 +127,10 @@ def serve(config: Config) -> None:
     import uvicorn
 
     from workers.app import Hints
-    from workers.bootstrap import open_store, server_secret
+    from workers.bootstrap import open_probe, open_store, server_secret
 
     store = open_store(config)
-    web = Web(config, store, Hints(config).depth, server_secret(config))
+    web = Web(config, store, Hints(config).depth, server_secret(config), open_probe(config))
     settings = uvicorn.Config(
         make_app(web),
         host=config.web.host,

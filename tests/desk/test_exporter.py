@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 
@@ -60,6 +61,11 @@ def test_the_gauges_of_a_small_world_are_its_truth(exporter, store, fake_clock):
     assert found["copytaster_store_up",] == 1
     assert found["copytaster_broker_up",] == 1
     assert found["copytaster_oldest_due_delivery_seconds",] == 120
+    assert found["copytaster_oldest_due_seconds", "deliver"] == 120
+    assert found["copytaster_oldest_due_seconds", "index"] == 30
+    assert found["copytaster_oldest_due_seconds", "ingest"] == 0
+    assert found["copytaster_unindexed_articles",] == 1
+    assert found["copytaster_search_up",] == 1
     assert found["copytaster_deliveries", "pending"] == 1
     assert found["copytaster_deliveries", "failed"] == 0
     assert found["copytaster_due_rows", "deliver"] == 1
@@ -137,6 +143,22 @@ def test_a_store_that_is_away_still_leaves_an_answer(ticks):
     store.close()
 
 
+def test_a_search_engine_that_is_away_and_a_disk_that_fills_are_told(store, ticks, tmp_path):
+    found = samples(Exporter(store, lambda _stage: 0, ticks, searchable=lambda: False, data_dir=tmp_path))
+    assert found["copytaster_search_up",] == 0
+    assert found["copytaster_disk_free_bytes",] == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.1)
+    missing = samples(Exporter(store, lambda _stage: 0, ticks, data_dir=tmp_path / "not" / "there"))
+    assert ("copytaster_disk_free_bytes",) not in missing
+
+
+def test_connections_are_counted_where_there_are_any(exporter, store):
+    found = samples(exporter)
+    if store.dialect == "sqlite":
+        assert ("copytaster_store_connections",) not in found
+    else:
+        assert 1 <= found["copytaster_store_connections",] < found["copytaster_store_connections_limit",]
+
+
 def test_a_process_that_is_long_gone_is_left_out(exporter, store, fake_clock):
     with store.write() as tx:
         processes.note(tx, "worker@here/1", "worker")
@@ -194,7 +216,8 @@ def test_a_real_prometheus_scrapes_every_gauge(tmp_path):
             answer = httpx.get(f"http://127.0.0.1:{own_port}/api/v1/label/__name__/values").json()
     scraped = set(answer["data"])
     unlabelled = {name for name, (_, labels) in GAUGES.items() if not labels}
-    assert unlabelled - {"copytaster_broker_up"} <= scraped
+    of_postgresql = {"copytaster_store_connections", "copytaster_store_connections_limit"}
+    assert unlabelled - {"copytaster_broker_up"} - of_postgresql <= scraped
     assert {"copytaster_pages_fetched_total", "copytaster_found_to_alert_seconds_bucket"} <= scraped
 
 
