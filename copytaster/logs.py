@@ -32,7 +32,12 @@ def set_up(log_format: str, level: str) -> None:
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:
-    """Libraries report each step of theirs; Scrapy sets its loggers' levels itself, so levels set here would not hold."""
+    """Libraries report each step of theirs; Scrapy sets its loggers' levels itself, so levels set here would not hold.
+
+    Elasticsearch's client warns of a node that is away with a traceback each time; we say it in a sentence.
+    """
+    if record.name.startswith("elastic_transport"):
+        return record.levelno >= logging.ERROR
     return record.levelno >= logging.WARNING or not record.name.startswith(NOISY)
 
 

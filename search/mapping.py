@@ -15,6 +15,7 @@ from search.document import Document
 VERSION = 1
 WORD_FIELDS = ("title", "text", "source", "author", "lang")
 DEFAULT_FIELDS = ("title", "text")  # where a term without a field is looked for
+NO_SOURCE = SourceId("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class IndexDocument:
     published: Printed | None = None
     modified: Printed | None = None
     document: Document
-    source_id: SourceId = SourceId("")
+    source_id: SourceId = NO_SOURCE
     source_name: str = ""
     authors: Sequence[str] = ()
     topics: Sequence[str] = ()

@@ -10,46 +10,26 @@ Debian 12 has 3.40).
 """
 
 import datetime as dt
-import json
 import sqlite3
-import unicodedata
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from copytaster.errors import Permanent, Transient
 from copytaster.news import ArticleId, StoryId
 from copytaster.watches import WatchId
-from search import mapping, names
-from search.document import Document
 from search.engine import Outcome, Result, Results, cursor_of, read_cursor
 from search.fts import expression
-from search.mapping import WORD_FIELDS, IndexDocument
+from search.mapping import IndexDocument
 from search.matcher import matches
 from search.passages import passage
 from search.query import Query
+from search.sqlite_tables import EPOCH, FORM, MICROSECOND, STATE, Row, Tables, document_of, micros, unpacked
 
-_COLUMNS = ", ".join(WORD_FIELDS)
-_MARKS = ", ".join("?" * len(WORD_FIELDS))
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS search_state (form TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS search_documents (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
-    first_seen INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS search_documents_newest ON search_documents (first_seen, id);
-CREATE VIRTUAL TABLE IF NOT EXISTS search_words USING fts5({_COLUMNS}, content='', columnsize=0, tokenize='ascii');
-"""
-# Words are taken out again by making them anew, so an index of another normal form, or of a Python with other Unicode
-# tables, must not be written to.
-FORM = f"{mapping.VERSION}.{names.VERSION}.{unicodedata.unidata_version}"
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
+CURRENT, BUILDING = Tables("search"), Tables("search_building")
 _FIRST, _LAST = -(2**62), 2**62
 _BUSY_SECONDS = 10.0
-_BATCH = 50  # candidates read at once
+_FORGET = 200  # articles taken out in one transaction, so that whoever writes beside it waits 0.2 s at most
 
 
 class SqliteSearch:
@@ -59,21 +39,26 @@ class SqliteSearch:
         self.path = str(path)
 
     def prepare(self) -> bool:
-        with self._connection() as connection:
-            connection.executescript(_SCHEMA)
-            with _writing(connection):
-                row = connection.execute("SELECT form FROM search_state").fetchone()
-                if row is None or row[0] != FORM:
-                    _clear(connection)
-                return connection.execute("SELECT 1 FROM search_documents LIMIT 1").fetchone() is None
+        with self._writing() as connection:
+            connection.execute(STATE)
+            CURRENT.make(connection)
+            row = connection.execute("SELECT form FROM search_state").fetchone()
+            if row is None or row[0] != FORM:
+                _begin_anew(connection)
+            return CURRENT.are_empty(connection)
 
     def put(self, documents: Sequence[IndexDocument]) -> list[Outcome]:
-        with self._connection() as connection, _writing(connection):
-            return [_put(connection, document) for document in documents]
+        with self._writing() as connection:
+            outcomes = [CURRENT.put(connection, document) for document in documents]
+            if BUILDING.are_there(connection):
+                for document in documents:
+                    BUILDING.put(connection, document)
+            return outcomes
 
     def delete(self, ids: Iterable[ArticleId]) -> int:
-        with self._connection() as connection, _writing(connection):
-            return sum(_delete(connection, article_id) for article_id in ids)
+        with self._writing() as connection:
+            generations = [CURRENT, BUILDING] if BUILDING.are_there(connection) else [CURRENT]
+            return sum(max(tables.delete(connection, article_id) for tables in generations) for article_id in ids)
 
     def search(
         self,
@@ -85,13 +70,13 @@ class SqliteSearch:
         cursor: str | None = None,
         vetoes: Sequence[str] = (),
     ) -> Results:
-        bounds = (_micros(since, _FIRST), _micros(until, _LAST))
+        bounds = (micros(since, _FIRST), micros(until, _LAST))
         before = read_cursor(cursor) if cursor else (_LAST, "")
         with self._connection() as connection:
             match = expression(query.tree)
-            total = connection.execute(_COUNT, (match, *bounds)).fetchone()[0]
+            total = CURRENT.total(connection, match, bounds)
             found: list[tuple[tuple[int, str], Result]] = []
-            for row in _candidates(connection, match, bounds, before):
+            for row in CURRENT.candidates(connection, match, bounds, before):
                 if (result := _result(row, query, vetoes)) is None:
                     continue
                 if len(found) == size:
@@ -103,11 +88,57 @@ class SqliteSearch:
         """Nothing to do: what is committed is found."""
 
     def clear(self) -> None:
-        with self._connection() as connection, _writing(connection):
-            _clear(connection)
+        """A rebuild that is under way is given up, too."""
+        with self._writing() as connection:
+            BUILDING.drop(connection)
+            _begin_anew(connection)
 
     def close(self) -> None:
         """Nothing is held between calls."""
+
+    # -- a rebuild beside the search, and retention (search.generations) -------------------------------------------------
+
+    def begin_rebuild(self) -> int:
+        """Always 1: there is but one beside the one that is searched."""
+        with self._writing() as connection:
+            BUILDING.drop(connection)
+            BUILDING.make(connection)
+        return 1
+
+    def put_into_building(self, documents: Sequence[IndexDocument]) -> list[Outcome]:
+        with self._writing() as connection:
+            _must_build(connection)
+            return [BUILDING.put(connection, document) for document in documents]
+
+    def finish_rebuild(self) -> None:
+        with self._writing() as connection:
+            _must_build(connection)
+            BUILDING.become(CURRENT, connection)
+            _note_form(connection)
+
+    def abandon_rebuild(self) -> None:
+        with self._writing() as connection:
+            BUILDING.drop(connection)
+
+    def ids(self, *, after: str = "", size: int = 1_000, building: bool = False) -> list[ArticleId]:
+        with self._connection() as connection:
+            return (BUILDING if building else CURRENT).ids(connection, after, size)
+
+    def forget_before(self, moment: dt.datetime) -> list[str]:
+        month = moment.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        gone: dict[str, None] = {}
+        while True:
+            with self._connection() as connection:
+                old = CURRENT.seen_before(connection, micros(month, _FIRST), _FORGET)
+            if not old:
+                return list(gone)
+            self.delete([article_id for article_id, _ in old])
+            gone |= dict.fromkeys(f"{EPOCH + at * MICROSECOND:%Y.%m}" for _, at in old)
+
+    def count(self) -> int:
+        """How many articles it holds."""
+        with self._connection() as connection:
+            return CURRENT.count(connection)
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -120,6 +151,19 @@ class SqliteSearch:
             message = f"The search index in {self.path} is damaged ({error}). Run `copytaster rebuild`."
             raise Permanent(message) from error
 
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that has the right to write from its start, so that it never fails half way for want of it."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
 
 def _told(path: str, error: sqlite3.OperationalError) -> Transient | Permanent:
     if "no such table" in str(error):
@@ -127,83 +171,25 @@ def _told(path: str, error: sqlite3.OperationalError) -> Transient | Permanent:
     return Transient(f"The search index in {path} can't be used now: {error}. It is tried again.", retry_after=5)
 
 
-@contextmanager
-def _writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """One transaction that has the right to write from its start, so that it never fails half way for want of it."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+def _begin_anew(connection: sqlite3.Connection) -> None:
+    CURRENT.clear(connection)
+    _note_form(connection)
 
 
-def _put(connection: sqlite3.Connection, document: IndexDocument) -> Outcome:
-    try:
-        row = (document.id, document.version, _micros(document.first_seen_at, 0), _packed(document))
-        words = tuple(mapping.word_fields(document.document).values())
-        held = connection.execute("SELECT version FROM search_documents WHERE id = ?", row[:1]).fetchone()
-    except (ValueError, TypeError, OverflowError, AttributeError, sqlite3.InterfaceError) as error:
-        return Outcome(document.id, "failed", f"{type(error).__name__}: {error}")
-    if held is not None and held[0] >= document.version:
-        return Outcome(document.id, "newer")
-    try:
-        connection.execute("SAVEPOINT one")
-        _delete(connection, document.id)
-        number = connection.execute(
-            "INSERT INTO search_documents (id, version, first_seen, body) VALUES (?, ?, ?, ?)", row
-        ).lastrowid
-        connection.execute(f"INSERT INTO search_words (rowid, {_COLUMNS}) VALUES (?, {_MARKS})", (number, *words))
-    except (OverflowError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.DataError) as error:
-        connection.execute("ROLLBACK TO one")
-        connection.execute("RELEASE one")
-        return Outcome(document.id, "failed", f"{type(error).__name__}: {error}")
-    connection.execute("RELEASE one")
-    return Outcome(document.id, "indexed")
-
-
-def _delete(connection: sqlite3.Connection, article_id: str) -> bool:
-    row = connection.execute("SELECT number, body FROM search_documents WHERE id = ?", (article_id,)).fetchone()
-    if row is None:
-        return False
-    words = mapping.word_fields(_document(_unpacked(row[1])))
-    connection.execute(
-        f"INSERT INTO search_words (search_words, rowid, {_COLUMNS}) VALUES ('delete', ?, {_MARKS})",
-        (row[0], *words.values()),
-    )
-    connection.execute("DELETE FROM search_documents WHERE number = ?", (row[0],))
-    return True
-
-
-def _clear(connection: sqlite3.Connection) -> None:
-    connection.execute("INSERT INTO search_words (search_words) VALUES ('delete-all')")
-    connection.execute("DELETE FROM search_documents")
+def _note_form(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM search_state")
     connection.execute("INSERT INTO search_state (form) VALUES (?)", (FORM,))
 
 
-_FROM = """FROM search_words JOIN search_documents ON search_documents.number = search_words.rowid
-WHERE search_words MATCH ? AND first_seen >= ? AND first_seen < ?"""
-_COUNT = f"SELECT count(*) {_FROM}"
-_PAGE = f"""SELECT first_seen, id, body {_FROM} AND (first_seen, id) < (?, ?)
-ORDER BY first_seen DESC, id DESC LIMIT {_BATCH}"""
-_Row = tuple[int, str, bytes]
+def _must_build(connection: sqlite3.Connection) -> None:
+    if not BUILDING.are_there(connection):
+        raise Permanent("No rebuild of the search index is under way: it was given up. Run `copytaster rebuild` again.")
 
 
-def _candidates(connection: sqlite3.Connection, match: str, bounds: tuple[int, int], before: tuple[int, str]) -> Iterator[_Row]:
-    while rows := connection.execute(_PAGE, (match, *bounds, *before)).fetchall():
-        yield from rows
-        if len(rows) < _BATCH:
-            return
-        before = rows[-1][:2]
-
-
-def _result(row: _Row, query: Query, vetoes: Sequence[str]) -> Result | None:
+def _result(row: Row, query: Query, vetoes: Sequence[str]) -> Result | None:
     first_seen, article_id, body = row
-    kept = _unpacked(body)
-    document = _document(kept)
+    kept = unpacked(body)
+    document = document_of(kept)
     hits = matches(document, query, vetoes)
     if hits is None:
         return None
@@ -213,35 +199,10 @@ def _result(row: _Row, query: Query, vetoes: Sequence[str]) -> Result | None:
         url=kept["url"],
         source=document.source,
         published=kept["published"],
-        first_seen_at=_EPOCH + first_seen * _MICROSECOND,
+        first_seen_at=EPOCH + first_seen * MICROSECOND,
         score=max((hit.score for hit in hits), default=1.0),
         title=passage(document.title, hits, field="title", width=len(document.title)),
         passage=passage(document.text, hits),
         hits=hits,
         watches=[WatchId(watch) for watch in kept["watches"]],
     )
-
-
-def _packed(document: IndexDocument) -> bytes:
-    """Compressed JSON. Level 3 takes a quarter less time than 6 for 4 % more; lone surrogates pass."""
-    kept = {
-        "document": asdict(document.document),
-        "url": document.url,
-        "story_id": document.story_id,
-        "published": document.published.isoformat() if document.published else None,
-        "watches": list(document.watches),
-    }
-    return zlib.compress(json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"), 3)
-
-
-def _unpacked(body: bytes) -> dict[str, Any]:
-    kept: dict[str, Any] = json.loads(zlib.decompress(body).decode("utf-8", "surrogatepass"))
-    return kept
-
-
-def _document(kept: dict[str, Any]) -> Document:
-    return Document(**kept["document"])
-
-
-def _micros(moment: dt.datetime | None, default: int) -> int:
-    return default if moment is None else (moment - _EPOCH) // _MICROSECOND

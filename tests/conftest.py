@@ -2,15 +2,17 @@
 
 import collections
 import datetime as dt
+import os
 import pathlib
 import re
 import shutil
+import uuid
 
 import pytest
 
 from copytaster.store import Store
 from copytaster.store.migrate import migrate
-from tests.services import finding, postgresql, redis
+from tests.services import elasticsearch, finding, postgresql, redis
 
 ROOT = pathlib.Path(__file__).parents[1]
 CORPORA = ROOT.parent / "shared" / "corpora"
@@ -99,6 +101,33 @@ def redis_url(redis_server):
 
 
 @pytest.fixture(scope="session")
+def run_folder(tmp_path_factory):
+    """A folder that all workers of a run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_server(run_folder):
+    """The URL of an Elasticsearch, one for the whole run however many workers it has."""
+    with elasticsearch.shared(run_folder) as server:
+        yield server.url
+
+
+@pytest.fixture
+def elastic_engine(elasticsearch_server):
+    """An ElasticSearch engine with indices of its own, which go after the test; it is not prepared."""
+    from search.elastic import ElasticSearch
+
+    engine = ElasticSearch(elasticsearch_server, index=f"test{uuid.uuid4().hex[:12]}", replicas=0, timeout_seconds=60)
+    yield engine
+    engine.indices.drop(engine.indices.layout().indices)
+    with engine.cluster.client() as client:
+        client.options(ignore_status=404).indices.delete_index_template(name=engine.alias)
+    engine.close()
+
+
+@pytest.fixture(scope="session")
 def corpora():
     if not CORPORA.is_dir():
         pytest.skip(f"the corpora are not here: {CORPORA}")
@@ -115,6 +144,13 @@ def chromium():
     return finding.need("chromium")
 
 
+def pytest_collection_modifyitems(items):
+    """Whichever test comes first waits until Elasticsearch is up."""
+    for item in items:
+        if "elasticsearch_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(300))
+
+
 def pytest_report_header():
     return f"redis: {redis.which()}"
 
@@ -128,4 +164,4 @@ def pytest_terminal_summary(terminalreporter):
             counts[said[1]] += 1
     for service, tests in sorted(counts.items()):
         line = f"{finding.MARK}: {service} is not installed: {tests} tests did not run"
-        terminalreporter.write_line(f"{line} (install: apt-get install {finding.INSTALL[service]})", red=True, bold=True)
+        terminalreporter.write_line(f"{line} (install: {finding.INSTALL[service]})", red=True, bold=True)

@@ -22,7 +22,7 @@ HOMES = {  # a library: the only places that may import it
     "trafilatura": ("workers/extraction/", "desk/bench/"),
     "fastapi": ("desk/",),
     "typer": ("desk/",),
-    "elasticsearch": (),
+    "elasticsearch": ("search/elastic",),
 }
 ENVIRONMENT = {
     "copytaster/config.py": "the settings",
@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "desk/cli.py": "whether a shell asks for completion",
     "desk/output.py": "NO_COLOR and TERM",
     "desk/bench/rig.py": "handed on to children",
+    "desk/bench/peers.py": "where caches lie",
     "desk/demo/run.py": "handed on to children",
     "scrapers/discovery/boxed.py": "handed on to children",
 }

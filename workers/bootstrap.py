@@ -1,19 +1,21 @@
 """The composition root: Config to services, and nothing else makes any. What is made here belongs to one process."""
 
 import os
+import pathlib
 import secrets
 from collections.abc import Callable
 
 from copytaster import outbound
 from copytaster.config import Config
 from copytaster.crashpoints import arm
-from copytaster.errors import Rejected
 from copytaster.guard import Guard
-from copytaster.store import Store, articles, processes
+from copytaster.store import Store, processes
 from copytaster.store.processes import Progress
-from search.engine import SearchEngine
-from workers import silence, websub
+from search.generations import FullEngine
+from workers import refilling, silence, websub
 from workers.app import Hints
+from workers.facts import Background, Projection
+from workers.forgetting import Forgetting
 from workers.notifiers import Notifiers, Outbox
 from workers.reconciler import Reconciler
 from workers.services import Services
@@ -29,16 +31,53 @@ def open_store(config: Config) -> Store:
     return store
 
 
-def open_engine(config: Config, store: Store) -> SearchEngine:
-    if config.search.url:
-        raise Rejected("bad_config", "search.url: this release searches with SQLite only; leave it empty.")
+def open_engine(config: Config, store: Store) -> FullEngine:
+    """The search engine. A cluster that is away stops nothing here: the index stage prepares it once it is back."""
+    search = config.search
+    if search.url:
+        from search.elastic import ElasticSearch
+
+        return ElasticSearch(
+            search.url,
+            index=search.index,
+            api_key=search.api_key,
+            ca=search.ca,
+            timeout_seconds=search.timeout_seconds,
+            replicas=search.replicas,
+        )
     from search.sqlite import SqliteSearch
 
-    engine = SqliteSearch(store.path() or config.data_dir.resolve() / "search.db")
+    engine = SqliteSearch(index_path(config, store))
     if engine.prepare():
-        with store.write() as tx:
-            articles.index_all(tx)
+        refilling.put_all_again(store)
     return engine
+
+
+def index_path(config: Config, store: Store) -> pathlib.Path:
+    """The file of the embedded index: the store's own where that is a file."""
+    return store.path() or config.data_dir.resolve() / "search.db"
+
+
+def open_projection(config: Config, store: Store) -> Projection | None:
+    """What brings the facts that Kibana shows to the cluster; None where search is embedded, so that there is no Kibana."""
+    if not config.search.url:
+        return None
+    from search.elastic_client import Cluster
+    from search.elastic_facts import ElasticFacts
+
+    search = config.search
+    cluster = Cluster(search.url, api_key=search.api_key, ca=search.ca, timeout_seconds=search.timeout_seconds)
+    return Projection(store, ElasticFacts(cluster, index=search.index, replicas=search.replicas), config.retention)
+
+
+def open_probe(config: Config) -> Callable[[], bool]:
+    """Whether the search engine answers; the embedded one is a file of ours, and does."""
+    search = config.search
+    if not search.url:
+        return lambda: True
+    from search.elastic_probe import probe
+
+    return probe(search.url, index=search.index, api_key=search.api_key, ca=search.ca)
 
 
 def open_notifiers(config: Config, secret: str) -> Notifiers:
@@ -104,17 +143,23 @@ def make_services(config: Config, kind: str, hint: Callable[[str], None] | None 
 def make_reconciler(config: Config) -> Reconciler:
     store, hints = open_store(config), Hints(config)
     progress = Progress(store, "beat")
+    projection = open_projection(config, store)
+    facts = Background(projection) if projection else None
+    forgetting = Forgetting(store, open_engine(config, store), config.retention)
     return Reconciler(
         store=store,
         hints=hints,
         every_seconds=config.workers.reconcile_seconds,
-        chores=lambda: _chores(config, store),
+        chores=lambda: _chores(config, store, forgetting, facts),
         note=progress.note,
     )
 
 
-def _chores(config: Config, store: Store) -> None:
+def _chores(config: Config, store: Store, forgetting: Forgetting, facts: Background | None = None) -> None:
     """What the reconciler does once a minute."""
+    forgetting.nudge()
+    if facts:
+        facts.nudge()
     silence.report(store)
     with store.write() as tx:
         processes.forget(tx)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from copytaster.errors import Rejected
 from copytaster.news import ArticleId, Extracted, Page, StoryId
-from copytaster.store import Tx, articles, deliveries, links, pages, refusals, watches
+from copytaster.store import Tx, articles, deliveries, links, pages, refusals, retention, watches
 from copytaster.store import stories as story_rows
 from copytaster.store.db import Record
 from copytaster.urls import normalize, url_id
@@ -179,6 +179,8 @@ class _Landing:
 
     def _owe(self, matches: Sequence[Match], story_id: StoryId, *, edited: bool) -> int:
         """The deliveries that these matches make, asked before the matches themselves are rows."""
+        if self._old_news(matches[0].article_id, edited=edited):
+            return 0
         tx, link, ids = self.tx, self.link, [match.watch_id for match in matches]
         before, told = deliveries.matched_before(tx, story_id, ids), deliveries.alerted(tx, story_id, ids)
         backfill, owed = link.priority >= links.BACKFILL, []
@@ -192,3 +194,11 @@ class _Landing:
             if intent:
                 owed.append(deliveries.Owed(match, watch.channel_ids, intent.kind, intent.due_at))
         return deliveries.put(tx, owed)
+
+    def _old_news(self, article_id: ArticleId, *, edited: bool) -> bool:
+        """An article that was told and forgotten and is found again; an edit of one whose matches are forgotten."""
+        if not edited:
+            return retention.was_forgotten(self.tx, article_id)
+        days = self.services.config.retention.match_days
+        known = articles.row(self.tx, article_id) if days else None
+        return known is not None and known.first_seen_at < self.tx.now - dt.timedelta(days=days)

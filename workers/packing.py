@@ -71,10 +71,13 @@ def tell_owner(tx: Tx, failed: Channel, why: str) -> bool:
     return True
 
 
-def notify(tx: Tx, channel: Channel, title: str, text: str) -> None:
-    """Puts a word of our own into the outbox: no alert, but news about the watching itself."""
-    message_id = _new_id()
-    messages.put(tx, message_id, channel.id, "notice", payload.notice(message_id, title, text, created_at=tx.now))
+def notify(tx: Tx, channel: Channel, title: str, text: str, *, message_id: MessageId | None = None) -> bool:
+    """Puts a word of our own into the outbox: no alert, but news about the watching itself.
+
+    False where a message of this id was there before: it is not said twice.
+    """
+    message_id = message_id or _new_id()
+    return messages.put(tx, message_id, channel.id, "notice", payload.notice(message_id, title, text, created_at=tx.now))
 
 
 def _new_id() -> MessageId:

@@ -8,10 +8,10 @@
 Each step claims under one lease, is safe to repeat, and returns whether there was anything to do.
 """
 
-import datetime as dt
 import logging
 import random
 import secrets
+import time
 
 from copytaster import metrics
 from copytaster.crashpoints import crashpoint
@@ -21,16 +21,15 @@ from copytaster.store import Tx, articles, deliveries, links, messages, pages, r
 from copytaster.watches import MessageId
 from search.engine import Outcome
 from search.mapping import IndexDocument
-from workers import landing, packing
+from workers import landing, packing, refilling
 from workers.extraction.boxed import extract_boxed
 from workers.notifiers import Gone
 from workers.planner import SCHEDULE, next_attempt
 from workers.services import Services
 
 LEASE_SECONDS = 30.0
-INDEX_BATCH = 100
 MOST_ATTEMPTS = 5
-INDEX_BACKOFF_SECONDS = 5.0
+RUN_SECONDS = 1.0  # of one call of a step: short beside a task's time limit, long beside a page
 log = logging.getLogger("copytaster.pipeline")
 _rng = random.Random()  # noqa: S311  jitter is no secret
 
@@ -43,30 +42,41 @@ def _token(services: Services) -> str:
 
 
 def ingest(services: Services) -> bool:
-    """One page: read it, match it, and land everything that follows from it in one transaction."""
+    """Pages, for a short while: read, match, and land all that follows from each in one transaction, which claims the next."""
+    until = time.monotonic() + RUN_SECONDS
     with services.store.write() as tx:
         lease = pages.claim(tx, _token(services), seconds=LEASE_SECONDS)
     if lease is None:
         return False
-    crashpoint("ingest.claimed")
+    while lease:
+        crashpoint("ingest.claimed")
+        lease = _ingest(services, lease, until)
+    return True
+
+
+def _ingest(services: Services, lease: pages.PageLease, until: float) -> pages.PageLease | None:
+    """One page; returns the next one where there is time for it."""
     if lease.attempts > MOST_ATTEMPTS:
         _refuse_page(services, lease, "poison", "Reading this page ended its worker each time, so it is left alone.")
-        return True
+        return None
     try:
         with metrics.stage("extract"):
             extracted = extract_boxed(lease.page.body, lease.page.url, lease.page.content_type)
     except Rejected as error:
         _refuse_page(services, lease, error.reason, str(error))
-        return True
+        return None
     reading = landing.Reading.of(lease.page, extracted)
+    more = None
     with metrics.stage("land"), services.store.write() as tx:
         landed = landing.land(tx, lease, reading, services)
+        if time.monotonic() < until:  # in the same transaction: one commit less for each page
+            more = pages.claim(tx, _token(services), seconds=LEASE_SECONDS)
     crashpoint("ingest.landed")
     metrics.ARTICLES_READ.labels(landed.outcome).inc()
     metrics.MATCHES.inc(landed.matches)
     if landed.deliveries:
         services.hint("deliver")
-    return True
+    return more
 
 
 def _refuse_page(services: Services, lease: pages.PageLease, reason: str, detail: str) -> None:
@@ -92,16 +102,28 @@ def _refuse_page(services: Services, lease: pages.PageLease, reason: str, detail
 
 
 def deliver(services: Services) -> bool:
-    """Packs what is due into messages and sends one of them."""
+    """Messages, for a short while: packs what is due, sends, and settles each in the transaction that claims the next."""
+    until = time.monotonic() + RUN_SECONDS
     with services.store.write() as tx:
-        packed = packing.pack(tx, services)
-        lease = messages.claim(tx, _token(services), seconds=LEASE_SECONDS)
+        packed, lease = _next_message(tx, services)
     if lease is None:
         return packed > 0
-    crashpoint("deliver.claimed")
+    while lease:
+        crashpoint("deliver.claimed")
+        lease = _deliver(services, lease, until)
+        crashpoint("deliver.settled")
+    return True
+
+
+def _next_message(tx: Tx, services: Services) -> tuple[int, messages.MessageLease | None]:
+    return packing.pack(tx, services), messages.claim(tx, _token(services), seconds=LEASE_SECONDS)
+
+
+def _deliver(services: Services, lease: messages.MessageLease, until: float) -> messages.MessageLease | None:
+    """One message; returns the next one where this was sent and there is time."""
     if lease.message.attempts > len(SCHEDULE):
         _give_up(services, lease, "Sending this ended its worker each time, so it is left alone.", "poison")
-        return True
+        return None
     try:
         with metrics.stage("send"):
             receipt = services.notifiers.send(lease.message)
@@ -117,21 +139,23 @@ def deliver(services: Services) -> bool:
         _try_later(services, lease, Transient(f"It could not be sent, by a fault of copytaster: {error!r}"))
     else:
         crashpoint("deliver.sent")
-        _settle(services, lease, receipt.detail)
-    crashpoint("deliver.settled")
-    return True
+        return _settle(services, lease, receipt.detail, until)
+    return None
 
 
-def _settle(services: Services, lease: messages.MessageLease, detail: str) -> None:
+def _settle(services: Services, lease: messages.MessageLease, detail: str, until: float) -> messages.MessageLease | None:
     with services.store.write() as tx:
-        if not messages.sent(tx, lease, detail):
-            return
-        deliveries.settle(tx, lease.message.id, "sent")
-        found = deliveries.found_at(tx, lease.message.id)
+        ours = messages.sent(tx, lease, detail)
+        found = []
+        if ours:
+            deliveries.settle(tx, lease.message.id, "sent")
+            found = deliveries.found_at(tx, lease.message.id)
         now = tx.now
+        more = _next_message(tx, services)[1] if time.monotonic() < until else None
     metrics.DELIVERIES.labels("sent").inc(len(found))
     for at in found:
         metrics.FOUND_TO_ALERT.observe(max((now - at).total_seconds(), 0.0))
+    return more
 
 
 def _try_later(services: Services, lease: messages.MessageLease, error: Transient) -> None:
@@ -173,10 +197,17 @@ def _give_up(services: Services, lease: messages.MessageLease, why: str, reason:
 
 
 def index(services: Services) -> bool:
-    """Brings a batch of articles into the search index; an engine that is down stops nothing but this."""
+    """Brings a batch of articles into the search index; an engine that is away stops nothing but this."""
+    with services.intake.turn() as most:
+        return bool(most) and _index(services, most)
+
+
+def _index(services: Services, most: int) -> bool:
+    if not services.intake.prepared:
+        _prepare(services)
     token = _token(services)
     with services.store.write() as tx:
-        batch, attempts = articles.claim_unindexed(tx, token, limit=INDEX_BATCH, seconds=LEASE_SECONDS)
+        batch, attempts = articles.claim_unindexed(tx, token, limit=most, seconds=LEASE_SECONDS)
         matched = deliveries.watches_of(tx, [article.id for article in batch])
     if not batch:
         return False
@@ -189,14 +220,35 @@ def index(services: Services) -> bool:
     try:
         with metrics.stage("index"):
             outcomes = services.engine.put(documents)
-    except Transient as error:
+    except (Transient, Permanent) as error:
+        _pause(services, error)
         with services.store.write() as tx:
-            wait = dt.timedelta(seconds=error.retry_after or INDEX_BACKOFF_SECONDS)
-            articles.index_again(tx, token, [article.id for article in batch], tx.now + wait)
+            articles.index_again(tx, token, [article.id for article in batch], tx.now)
         raise
+    services.intake.worked()
     crashpoint("index.put")
     _note_indexed(services, token, batch, outcomes)
     return True
+
+
+def _prepare(services: Services) -> None:
+    """Before the first document, and again after a failure: no row is touched while the engine is away."""
+    try:
+        empty = services.engine.prepare()
+    except (Transient, Permanent) as error:
+        _pause(services, error)
+        raise
+    if empty:
+        refilling.put_all_again(services.store)
+    else:
+        refilling.go_on(services.store)
+    services.intake.prepared = True
+
+
+def _pause(services: Services, error: Transient | Permanent) -> None:
+    """A revoked key is mended like an engine that is away: by somebody else. Waiting for it is no being stuck."""
+    services.intake.failed(getattr(error, "retry_after", None))
+    services.progress.note()
 
 
 def _note_indexed(services: Services, token: str, batch: list[Article], outcomes: list[Outcome]) -> None:

@@ -16,6 +16,7 @@ from workers.app import STAGES, Hints
 
 DEEP = 8  # hints waiting in a queue; each drains its stage for seconds, so more of them would only pile up
 MOST_HINTS = 4  # sent for one stage in one look: without a bound 24,364 hints were sent for 3,000 deliveries
+MOST_COUNTED = 1_000  # rows of one stage: more hints are never sent, and counting a backlog takes longer the worse it is
 LEASE = "reconcile"
 log = logging.getLogger("copytaster.reconciler")
 
@@ -62,7 +63,7 @@ class Reconciler:
     def look(self) -> dict[str, int]:
         """One look: sends the hints that are needed, and returns how many for each stage."""
         with self.store.read() as tx:
-            due = due_rows(tx)
+            due = due_rows(tx, most=MOST_COUNTED)
         sent = {}
         for stage in STAGES:
             wanted = plan_hints(due[stage], self.hints.depth(stage) if due[stage] else 0)
@@ -72,10 +73,10 @@ class Reconciler:
         return sent
 
 
-def due_rows(tx: Tx) -> dict[str, int]:
-    """How many rows are due, by stage."""
+def due_rows(tx: Tx, *, most: int = 100_000) -> dict[str, int]:
+    """How many rows are due, by stage; a backlog of the index is counted up to ``most``."""
     return {
         "ingest": pages.due(tx),
         "deliver": deliveries.due(tx) + messages.due(tx),
-        "index": articles.unindexed(tx),
+        "index": articles.unindexed(tx, most=most),
     }

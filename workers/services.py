@@ -1,12 +1,13 @@
 """What a stage works with: made once in a process by ``bootstrap``, handed to every step. It makes nothing itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from copytaster.config import Config
 from copytaster.store import Store
 from copytaster.store.processes import Progress
 from search.engine import SearchEngine
+from workers.intake import Intake
 from workers.notifiers import Notifiers
 from workers.watchlist import Watchlist
 
@@ -24,3 +25,4 @@ class Services:
     progress: Progress
     token: str
     secret: str  # signs unsubscribe links
+    intake: Intake = field(default_factory=Intake)

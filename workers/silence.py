@@ -4,20 +4,20 @@ A feed that answers 200 with no items, a login wall, a moved page: nothing fails
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from copytaster.news import SourceId
 from copytaster.store import Store, Tx, sources, watches
 from copytaster.store.db import Record
-from copytaster.watches import Channel
 from scrapers.revisit import silent_after, usual_interval
 from workers.packing import notify
 
-LEAST_SECONDS = 180.0  # three times the shortest interval: a source that found something since can't be silent
+LEAST_SECONDS = 60.0  # between two looks at one source: the chore runs no more often
 PATIENCE_SECONDS = 300.0  # an endpoint that is overdue by more was not looked at: the crawler's fault, not the source's
 NAMED = 20  # sources in one notice
+PAGE = 500  # sources judged in one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,21 @@ def silent(source: Still, now: dt.datetime) -> str | None:
     return errors[0] if errors else f"Nothing new for {_span(still)}; usually something comes every {_span(usual)}."
 
 
+def next_look(source: Still, now: dt.datetime) -> dt.datetime:
+    """When to judge a source again that is not silent now: when it could be at the soonest, its readings failing.
+
+    Past that only its usual pauses excuse it, as long as its readings are well: then it is looked at once an interval.
+    """
+    watched = [each for each in source.rhythms if each.readings and _looked_at(each, now)]
+    if not watched:
+        return now + dt.timedelta(seconds=PATIENCE_SECONDS)
+    soonest = min(silent_after(each.gaps, each.interval_seconds, failing=True) for each in watched)
+    usual = min(usual_interval(each.gaps, each.interval_seconds) for each in watched)
+    at = source.fresh_at + dt.timedelta(seconds=soonest)
+    at = at if at > now else now + dt.timedelta(seconds=usual)
+    return max(at, now + dt.timedelta(seconds=LEAST_SECONDS))
+
+
 def _looked_at(rhythm: Rhythm, now: dt.datetime) -> bool:
     return rhythm.due_at is not None and now - rhythm.due_at <= dt.timedelta(seconds=PATIENCE_SECONDS)
 
@@ -72,45 +87,34 @@ def _span(seconds: float) -> str:
 
 
 def report(store: Store) -> list[str]:
-    """The chore: notes every source that fell silent since the last look, tells the owners; returns the sources' names."""
-    found = _look(store)
-    if not found:
-        return []
-    with store.write() as tx:
-        noted = {s: why for s, why in found.items() if sources.note_silent(tx, s.id, why, fresh_at=s.fresh_at)}
-        told = [(source.name, why) for source, why in noted.items()]
-        for channel in _listeners(tx) if told else ():
-            notify(tx, channel, *_words(told))
-    return [name for name, _ in told]
+    """The chore: notes every source that fell silent since the last look, tells the owners; returns the sources' names.
 
-
-def _look(store: Store) -> Mapping[Still, str]:
-    """In pages, each in a transaction of its own: a million sources are not held in memory."""
-    found: dict[Still, str] = {}
-    after = ""
+    Page by page, each a transaction: of a million sources a few thousand are due to be judged in a minute.
+    """
+    names: list[str] = []
     while True:
-        with store.read() as tx:
-            rows = sources.rhythms(tx, still_since=tx.now - dt.timedelta(seconds=LEAST_SECONDS), after=after)
-            now = tx.now
-        if not rows:
-            return found
-        after = rows[-1].source_id
-        found |= {source: why for source in _stills(rows) if (why := silent(source, now))}
+        with store.write() as tx:
+            page = list(_stills(sources.rhythms(tx, limit=PAGE)))
+            names += _judge(tx, page)
+        if len(page) < PAGE:
+            return names
+
+
+def _judge(tx: Tx, page: Sequence[Still]) -> list[str]:
+    found = {source: why for source in page if (why := silent(source, tx.now))}
+    told = [(one.name, why) for one, why in found.items() if sources.note_silent(tx, one.id, why, fresh_at=one.fresh_at)]
+    sources.check_again(tx, {source.id: next_look(source, tx.now) for source in page})
+    for channel in watches.first_channels(tx) if told else ():
+        notify(tx, channel, *_words(told))
+    return [name for name, _ in told]
 
 
 def _stills(rows: Iterable[Record]) -> Iterable[Still]:
     for source_id, mine in groupby(rows, key=lambda row: SourceId(row.source_id)):
         found = list(mine)
-        rhythms = tuple(Rhythm(row.readings, row.interval_seconds, tuple(row.gaps), row.due_at, row.last_error) for row in found)
+        there = [row for row in found if row.kind]  # none of a source without endpoints
+        rhythms = tuple(Rhythm(row.readings, row.interval_seconds, tuple(row.gaps), row.due_at, row.last_error) for row in there)
         yield Still(source_id, found[0].name, found[0].fresh_at, rhythms)
-
-
-def _listeners(tx: Tx) -> list[Channel]:
-    """The first channel of each owner that works."""
-    first: dict[str, Channel] = {}
-    for channel in watches.active_channels(tx):
-        first.setdefault(channel.owner_id, channel)
-    return list(first.values())
 
 
 def _words(told: Sequence[tuple[str, str]]) -> tuple[str, str]:

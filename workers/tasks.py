@@ -26,6 +26,7 @@ from workers.services import Services
 WATCH_SECONDS = 15.0
 STUCK_SECONDS = 120.0
 DRAIN_SECONDS = 10.0  # then the next hint goes on, so that a flood in one stage leaves room for the others
+INDEX_SECONDS = 2.0  # a backlog of the index gives way sooner, for alerts may wait behind it; it goes on by a hint of its own
 log = logging.getLogger("copytaster.worker")
 
 
@@ -37,7 +38,10 @@ def register(app: Celery, services: Callable[[], Services]) -> None:
 
 def _task(stage: str, step: Callable[[Services], bool], services: Callable[[], Services]) -> Callable[[], None]:
     def run() -> None:
-        drain(stage, step, services())
+        if stage == "index":
+            drain_index(services())
+        else:
+            drain(stage, step, services())
 
     run.__name__ = stage
     return run
@@ -54,6 +58,15 @@ def drain(stage: str, step: Callable[[Services], bool], services: Services, *, s
         log.warning("%s stopped for now: %s", stage, error)
     if done:
         _note(services)
+    return done
+
+
+def drain_index(services: Services, *, seconds: float = INDEX_SECONDS) -> int:
+    """A slice of the index stage; what is left of a backlog goes on at once, but behind whatever else waits."""
+    until = time.monotonic() + seconds
+    done = drain("index", pipeline.index, services, seconds=seconds)
+    if done and time.monotonic() >= until:
+        services.hint("index")
     return done
 
 
@@ -132,7 +145,7 @@ def _stuck(store: Store, queues: Sequence[str]) -> bool:
     pids = {os.getpid(), *(child.pid for child in psutil.Process().children())}
     names = {processes.name_of("worker", pid) for pid in pids}
     with store.read() as tx:
-        due = due_rows(tx)
+        due = due_rows(tx, most=1)
         newest = max((each.progress_at for each in processes.every(tx) if each.name in names), default=None)
         late = newest is None or (tx.now - newest).total_seconds() > STUCK_SECONDS
     return late and any(due[queue] for queue in queues)

@@ -2,23 +2,28 @@
 
 import datetime as dt
 import sys
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from copytaster.errors import CopytasterError, Rejected
+from copytaster.errors import CopytasterError, Permanent, Rejected, Transient
 from copytaster.store import watches
-from copytaster.watches import Channel, Digest, Level, Quiet
+from copytaster.watches import Channel, Digest, Level, Quiet, Watch
 from desk import output, watching
 from desk.commands.options import AsJson, date, group, reading, span
+from desk.listing import every_watch
 from desk.looking import Look, found_record, print_found
 from desk.opening import Desk, desk
 from desk.watching import Added
 from desk.writing import Hours, hours, zone
+from search.query import Query
 
 app = group("What you want to be told about.\n\nExample: copytaster watch add Fatemiyoun --to mailto:me@example.org")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or id, as the list prints it.")]
+MOST_SHOWN = 1_000
 LANGUAGE = 'Words (AND), OR, NOT, ( ), "a phrase", "a b"~5, prefix*, =spelling, title: source: lang: author:'
 
 
@@ -57,14 +62,24 @@ def add(
     )
     with desk() as here:
         added = watching.add(here, wanted)
-        look = watching.preview(here, watching.query_of(query, wanted.aliases), vetoes=wanted.vetoes)
+        look = _preview_if_any(here, watching.query_of(query, wanted.aliases), wanted.vetoes)
     if json:
         shown = watching.exported(added.watch, {each.id: each for each in added.channels})
         secrets = {each.url: each.secret for each in _new_webhooks(added)}
-        output.record(shown | {"hints": added.hints, "preview": look.total, "secrets": secrets})
+        output.record(shown | {"hints": added.hints, "preview": look.total if look else None, "secrets": secrets})
         return
     _print_added(added)
-    _print_preview(look, "in the last 7 days it would have caught")
+    if look:
+        _print_preview(look, "in the last 7 days it would have caught")
+
+
+def _preview_if_any(here: Desk, query: Query, vetoes: Sequence[str]) -> Look | None:
+    """A search engine that is away must not hide that the watch is saved, nor its secret, which is shown this once."""
+    try:
+        return watching.preview(here, query, vetoes=vetoes)
+    except (Transient, Permanent) as error:
+        output.note(f"The watch is saved and alerts; what it would have caught can't be looked up now: {error}")
+        return None
 
 
 def _new_webhooks(added: Added) -> list[Channel]:
@@ -91,32 +106,31 @@ def _print_preview(look: Look, said: str) -> None:
 
 
 @app.command("list")
-def list_(json: AsJson = False) -> None:
-    """List all watches.
+def list_(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many; as JSON all.")] = MOST_SHOWN,
+    json: AsJson = False,
+) -> None:
+    """List watches in the order that they were added; as JSON all of them.
 
     Example: copytaster watch list --json
     """
-    with desk() as here, here.store.read() as tx:
-        found = watches.every(tx)
-        channels = watches.by_ids(tx, {each for watch in found for each in watch.channel_ids})
-        now = tx.now
-    if json:
-        for watch in found:
-            output.record(watching.exported(watch, channels))
-        return
-    rows = (
-        (
-            watch.name,
-            watch.query,
-            watch.digest,
-            "muted" if watch.muted_until and watch.muted_until > now else "on",
-            ", ".join(output.without_secrets(channels[each].url) for each in watch.channel_ids),
-            watch.id,
-        )
-        for watch in found
-    )
+    with desk() as here:
+        listed = every_watch(here.store)
+        if json:
+            for watch, channels in listed:
+                output.record(watching.exported(watch, {each.id: each for each in channels}))
+            return
+        found = list(islice(listed, limit + 1))
     empty = "There are no watches yet: copytaster watch add 'a name' --to mailto:me@example.org"
-    output.table(("name", "query", "when", "state", "to", "id"), rows, empty=empty)
+    output.table(("name", "query", "when", "state", "to", "id"), (_row(*each) for each in found[:limit]), empty=empty)
+    if len(found) > limit:
+        output.note(f"These are the first {limit}: say --limit for more, or --json for all.")
+
+
+def _row(watch: Watch, channels: Sequence[Channel]) -> tuple[object, ...]:
+    muted = watch.muted_until and watch.muted_until > dt.datetime.now(dt.UTC)
+    to = ", ".join(output.without_secrets(each.url) for each in channels)
+    return watch.name, watch.query, watch.digest, "muted" if muted else "on", to, watch.id
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import itertools
 import json
 import sqlite3
 from pathlib import Path
@@ -27,12 +28,12 @@ def sqlite_engine(folder):
     return SqliteSearch(folder / "copytaster.sqlite")
 
 
-ADAPTERS = {"sqlite": sqlite_engine}
+ADAPTERS = ["sqlite", pytest.param("elasticsearch", marks=[pytest.mark.service, pytest.mark.timeout(300)])]
 
 
 @pytest.fixture(params=ADAPTERS)
 def engine(request, tmp_path) -> SearchEngine:
-    made = ADAPTERS[request.param](tmp_path)
+    made = sqlite_engine(tmp_path) if request.param == "sqlite" else request.getfixturevalue("elastic_engine")
     assert made.prepare()
     yield made
     made.close()
@@ -186,16 +187,19 @@ def readable(text):
         return None
 
 
+MINUTES = itertools.count()  # each example has a minute of its own, for making an index anew takes longer than asking it
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(DOCUMENTS, min_size=1, max_size=4), st.lists(queries().map(readable).filter(bool), min_size=1, max_size=4))
 def test_search_finds_what_brute_force_matches(engine, documents, asked):
-    engine.clear()
-    held = {str(number): document for number, document in enumerate(documents)}
-    for number, document in held.items():
-        put(engine, dataclasses.replace(article(number), document=document))
+    minute = next(MINUTES)
+    held = {f"{minute}-{number}": document for number, document in enumerate(documents)}
+    put(engine, *(dataclasses.replace(article(name, at=minute), document=document) for name, document in held.items()))
+    bounds = {"since": START + dt.timedelta(minutes=minute), "until": START + dt.timedelta(minutes=minute + 1)}
     for query in asked:
-        truth = {number for number, document in held.items() if brute_match(document, {"q": query})}
-        assert {hit.id for hit in engine.search(query).hits} == truth
+        truth = {name for name, document in held.items() if brute_match(document, {"q": query})}
+        assert {hit.id for hit in engine.search(query, **bounds).hits} == truth
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -47,15 +47,15 @@ class PostgreSQL:
 
 
 @contextlib.contextmanager
-def started() -> Iterator[PostgreSQL]:
+def started(settings: Sequence[str] = QUICK) -> Iterator[PostgreSQL]:
     binaries = finding.need("postgresql").parent
     user, port = running.other_user("postgres"), running.free_port()
     with running.folder(user) as home:
         data = home / "data"
         initdb = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
         running.run([*initdb, "--no-sync", "--locale=C"], user, home)
-        settings = [part for setting in QUICK for part in ("-c", setting)]
-        command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), "-k", str(home), *settings]
+        options = [part for setting in settings for part in ("-c", setting)]
+        command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), "-k", str(home), *options]
         with running.running(command, lambda: _answers(port), cwd=home, user=user) as child:
             server = PostgreSQL(port)
             server.make_template()

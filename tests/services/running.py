@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 START_SECONDS = 30.0
 
@@ -52,14 +52,21 @@ def run(command: Sequence[str], user: str | None, cwd: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], ready: Callable[[], bool], *, cwd: pathlib.Path, user: str | None = None
+    command: Sequence[str],
+    ready: Callable[[], bool],
+    *,
+    cwd: pathlib.Path,
+    user: str | None = None,
+    env: Mapping[str, str] | None = None,
+    log: pathlib.Path | None = None,
+    start_seconds: float = START_SECONDS,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """The program from the moment it is ready until the block ends; its log is ``cwd/log``."""
-    log = cwd / "log"
+    """The program from the moment it is ready until the block ends; its log is ``cwd/log`` unless another is named."""
+    log = log or cwd / "log"
     with log.open("wb") as sink:
-        child = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, cwd=cwd, user=user)
+        child = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT, cwd=cwd, user=user, env=env)
     try:
-        _await(child, ready, log)
+        _await(child, ready, log, time.monotonic() + start_seconds)
         yield child
     finally:
         child.terminate()
@@ -69,8 +76,7 @@ def running(
         child.wait()
 
 
-def _await(child: "subprocess.Popen[bytes]", ready: Callable[[], bool], log: pathlib.Path) -> None:
-    until = time.monotonic() + START_SECONDS
+def _await(child: "subprocess.Popen[bytes]", ready: Callable[[], bool], log: pathlib.Path, until: float) -> None:
     while not ready():
         given_up = child.poll() is not None or time.monotonic() > until
         assert not given_up, f"{child.args!r} does not start:\n{log.read_text()[-2000:]}"

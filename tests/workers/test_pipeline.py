@@ -23,6 +23,7 @@ from search.mapping import IndexDocument
 from search.query import parse
 from search.sqlite import SqliteSearch
 from workers import packing, pipeline, planner
+from workers.intake import Intake
 from workers.notifiers import Notifiers, Outbox
 from workers.services import Services
 from workers.watchlist import Watchlist
@@ -133,6 +134,7 @@ def newsroom(store, fake_clock, tmp_path):
         progress=Progress(store, "worker"),
         token="test",
         secret="s3cret",
+        intake=Intake(clock=lambda: fake_clock().timestamp()),
     )
     with WebhookSink(received.append) as sink:
         yield Newsroom(services, sink, received, fake_clock, hints)
@@ -428,6 +430,9 @@ class Choking:
     def __init__(self, real, bad: str) -> None:
         self.real, self.bad = real, bad
 
+    def prepare(self) -> bool:
+        return self.real.prepare()
+
     def put(self, documents: list[IndexDocument]):
         if any(self.bad in document.url for document in documents):
             raise MemoryError
@@ -512,6 +517,9 @@ def test_two_links_that_lead_to_one_new_article_make_one(newsroom):
 
 class Down:
     """An engine that is away: the real one is a file and always there."""
+
+    def prepare(self) -> bool:
+        return False
 
     def put(self, documents: list[IndexDocument]):
         raise Transient("The engine is away.", retry_after=5)
