@@ -43,9 +43,16 @@ bench: $(READY) ## the figures of docs/performance.md
 docs: $(READY) ## write anew what is made from something else: configuration page, plots, dashboards, the chart's rules
 	$(BIN)/python docs/make_configuration.py
 	$(BIN)/python docs/make_plots.py
+	$(BIN)/python docs/make_tables.py
 	$(BIN)/python deploy/kibana/make.py
 	$(BIN)/python deploy/grafana/make.py
 	cp deploy/prometheus/rules/*.yml deploy/helm/copytaster/files/rules/
+
+bench-services: $(READY) ## every figure of docs/performance.md anew, on real services, in half an hour; nothing else should run
+	tests/services/install
+	tests/services/install-elasticsearch
+	tests/services/install-percolator
+	$(BIN)/python docs/measure.py
 
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra render --group dev --universal --python-version 3.11 \

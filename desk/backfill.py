@@ -143,7 +143,9 @@ def put(store: Store, source: Source, found: Sequence[Link]) -> int:
             for link_id in left:
                 links.bring_back(tx, LinkId(link_id))
             known = links.known(tx, [link.id for link in part])
-            new = [Finding(link=link, baseline=True, priority=BACKFILL) for link in part if link.id not in known]
+            # What was forgotten by age is asked for again here; what was taken down stays down.
+            held = {each.id for each in known.values() if each.state != "forgotten"}
+            new = [Finding(link=link, baseline=True, priority=BACKFILL) for link in part if link.id not in held]
             added += len(left) + links.add(tx, source.id, None, new)
     return added
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from prometheus_client.core import GaugeMetricFamily
@@ -25,6 +26,7 @@ from workers.reconciler import due_rows
 
 FRESH_SECONDS = 5.0
 COUNT_SECONDS = 60.0  # counting every article takes longer the more there are
+ANSWER_SECONDS = 5.0  # Prometheus gives a whole scrape ten; a server that is gone without a word hangs for longer
 MOST_LABELLED = 1_000  # sources; with more of them a label for each would cost Prometheus more than it tells
 LATEST_PROCESSES = dt.timedelta(hours=1)
 log = logging.getLogger("copytaster.exporter")
@@ -32,6 +34,32 @@ log = logging.getLogger("copytaster.exporter")
 Depth = Callable[[str], int | None]
 Sample = tuple[tuple[str, ...], float]  # label values, value
 Gauges = Mapping[str, Sequence[Sample]]
+
+
+@dataclass(slots=True)
+class Question:
+    """One that may hang: asked in a thread of its own, and not again before the last asking has ended."""
+
+    ask: Callable[[], Gauges]
+    _asked: Future[Gauges] | None = None
+
+    def put(self) -> None:
+        if self._asked is None or self._asked.done():
+            self._asked = Future()
+            threading.Thread(target=self._run, args=(self._asked,), daemon=True, name="metrics").start()
+
+    def _run(self, asked: Future[Gauges]) -> None:
+        try:
+            asked.set_result(self.ask())
+        except BaseException as error:  # noqa: BLE001  whoever waits for the answer must get it
+            asked.set_exception(error)
+
+    def answer(self, until: float, away: Gauges) -> Gauges:
+        """``away`` where there is none by then."""
+        try:
+            return self._asked.result(max(until - time.monotonic(), 0.0)) if self._asked else away
+        except TimeoutError:
+            return away
 
 
 @dataclass(slots=True, eq=False)  # a registry keeps collectors by identity
@@ -48,6 +76,7 @@ class Exporter(Collector):
     _known_at: float = float("-inf")
     _counts: Gauges = field(default_factory=dict)
     _counted_at: float = float("-inf")
+    _questions: Sequence[Question] = ()
 
     def registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()
@@ -70,33 +99,57 @@ class Exporter(Collector):
         """All gauges, as of five seconds ago at most."""
         with self._lock:
             if self.clock() - self._known_at >= FRESH_SECONDS:
-                self._known = {**self._of_broker(), **self._of_store(), **self._of_machine()}
+                self._known = self._ask()
                 self._known_at = self.clock()
             return self._known
+
+    def _ask(self) -> Gauges:
+        """All at once, so that parts that hang together take no longer than one."""
+        asks = (self._of_broker, self._of_store, self._of_counts, self._of_engine)
+        self._questions = self._questions or [Question(ask) for ask in asks]
+        for question in self._questions:
+            question.put()
+        aways: tuple[Gauges, ...] = (_down("broker"), _down("store"), self._counts, _down("search"))
+        until = time.monotonic() + ANSWER_SECONDS
+        known: dict[str, Sequence[Sample]] = {"copytaster_disk_free_bytes": _free_bytes(self.data_dir)}
+        for question, away in zip(self._questions, aways, strict=True):
+            known |= question.answer(until, away)
+        return known
 
     def _of_broker(self) -> Gauges:
         depths: list[Sample] = []
         for stage in STAGES:
             waiting = self.depth(stage)
             if waiting is None:
-                return {"copytaster_broker_up": [((), 0.0)]}
+                return _down("broker")
             depths.append(((stage,), waiting))
         return {"copytaster_broker_up": [((), 1.0)], "copytaster_queue_depth": depths}
 
-    def _of_machine(self) -> Gauges:
-        up: list[Sample] = [((), float(self.searchable()))]
-        return {"copytaster_search_up": up, "copytaster_disk_free_bytes": _free_bytes(self.data_dir)}
+    def _of_engine(self) -> Gauges:
+        return {"copytaster_search_up": [((), float(self.searchable()))]}
 
     def _of_store(self) -> Gauges:
         try:
             with self.store.read() as tx:
-                if self.clock() - self._counted_at >= COUNT_SECONDS:
-                    self._counts = _counted(tx)
-                    self._counted_at = self.clock()
-                return {"copytaster_store_up": [((), 1.0)], **_looked_up(tx), **self._counts}
+                return {"copytaster_store_up": [((), 1.0)], **_looked_up(tx)}
         except CopytasterError as error:
             log.warning("the store's own metrics are left out: %s", error)
-            return {"copytaster_store_up": [((), 0.0)]}
+            return _down("store")
+
+    def _of_counts(self) -> Gauges:
+        """Apart from the rest of the store: a count that takes long must not look like a store that is away."""
+        if self.clock() - self._counted_at >= COUNT_SECONDS:
+            try:
+                with self.store.read() as tx:
+                    self._counts = _counted(tx)
+            except CopytasterError:
+                return {}
+            self._counted_at = self.clock()
+        return self._counts
+
+
+def _down(part: str) -> Gauges:
+    return {f"copytaster_{part}_up": [((), 0.0)]}
 
 
 def _free_bytes(folder: pathlib.Path) -> list[Sample]:

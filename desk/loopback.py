@@ -32,13 +32,14 @@ REMEMBERED_REQUESTS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it was answered; ``path`` has its query, header names are lower case."""
+    """One request as it was answered, and when it came; ``path`` has its query, header names are lower case."""
 
     host: str
     path: str
     status: int
     at: dt.datetime
     headers: Mapping[str, str] = field(default_factory=dict)
+    began: dt.datetime | None = None
 
 
 def listening_socket(port: int = 0) -> socket.socket:
@@ -144,12 +145,13 @@ class SiteServer:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive  # nothing that is asked here has a body
+        began = dt.datetime.now(dt.UTC)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host, path = _address(scope, headers)
         resource = self._find(scope["method"], host, path)
         await self._wait_for_slot(resource)
         reply = answer(resource, scope["method"], headers)
-        self._requests.append(Request(host, path, reply.status, dt.datetime.now(dt.UTC), headers))
+        self._requests.append(Request(host, path, reply.status, dt.datetime.now(dt.UTC), headers, began))
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
         await send({"type": "http.response.start", "status": reply.status, "headers": raw})
         await send({"type": "http.response.body", "body": reply.body})

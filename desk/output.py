@@ -136,6 +136,12 @@ def coloured() -> bool:
     return _is_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def count(steps: Iterable[int], doing: str, *, total: int) -> None:
+    """Goes through all steps, each telling how much it did, with a bar as of ``progress``."""
+    for _ in progress((one for step in steps for one in range(step)), doing, total=total):
+        pass
+
+
 def progress(items: Iterable[T], doing: str, *, total: int | None = None) -> Iterator[T]:
     """The items one by one, with a bar on stderr where that is a terminal; how far it is where nobody knows the total."""
     if not _is_terminal(sys.stderr):

@@ -31,6 +31,12 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "deliveries": Entry("deliveries", "What was sent and what failed: list, show, retry, replay."),
         "refused": Entry("refused", "What was refused, and why: list, retry."),
     },
+    "Keeping it safe": {
+        "rebuild": Entry("index", "Fill the search index anew from the store, without a pause in search."),
+        "backup": Entry("store", "Write the truth into one file."),
+        "restore": Entry("store", "Bring a backup into an empty store."),
+        "store": Entry("store", "Move the truth: copy it from SQLite to PostgreSQL."),
+    },
     "One process of each kind": {
         "crawl": Entry("service", "Fetch pages."),
         "worker": Entry("service", "Read pages, match and deliver."),

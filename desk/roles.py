@@ -31,9 +31,11 @@ def share_metrics(folder: pathlib.Path) -> None:
 def crawl(config: Config, *, source: str | None = None) -> None:
     """One bounded run of the spider; whoever started it starts the next one."""
     _own_metrics(config, "crawl")
+    from desk import watchdog
     from scrapers.run import crawl as run
     from workers.app import Hints
 
+    watchdog.watch(config, "crawl")
     run(config, source=source, hint=Hints(config))
 
 
@@ -49,9 +51,11 @@ def worker(config: Config, *, queues: Sequence[str] = (), pool: Pool = "prefork"
 def beat(config: Config) -> None:
     """The reconciler with its chores; several may run, one at a time works."""
     _own_metrics(config, "beat")
+    from desk import watchdog
     from workers.bootstrap import make_reconciler
 
     stop = _stop_on_signals()
+    watchdog.watch(config, "beat")
     make_reconciler(config).run(stop)
 
 
@@ -75,8 +79,11 @@ def _own_metrics(config: Config, role: str) -> None:
     from prometheus_client import CollectorRegistry, start_http_server
     from prometheus_client.multiprocess import MultiProcessCollector
 
+    from desk.own_processes import OwnProcesses
+
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(OwnProcesses(role))
     start_http_server(config.metrics.port, config.metrics.host, registry=registry)
 
 

@@ -15,16 +15,20 @@ from desk import output
 from desk.opening import Desk
 
 MOST_SOURCES = 20
+MOST_TROUBLE = 100  # sources in one object; `copytaster source list --json` tells of all
 LAST_ALERTS = 5
 STUCK_SECONDS = 120.0  # a process with no progress for so long is restarted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """``queues``: rows that are due, by stage. ``broker``: hints that wait, None where the broker can't be asked."""
+    """``sources``: the worst of them. ``queues``: rows that are due, by stage. ``broker``: hints that wait, None where it
+    can't be asked.
+    """
 
     now: dt.datetime
     sources: Sequence[health.SourceHealth]
+    by_health: Mapping[str, int]
     queues: Mapping[str, int]
     broker: Mapping[str, int | None]
     articles: int
@@ -39,7 +43,8 @@ class Standing:
         with here.store.read() as tx:
             return cls(
                 now=tx.now,
-                sources=health.of_sources(tx),
+                sources=health.worst_sources(tx, limit=MOST_TROUBLE),
+                by_health=health.counts(tx),
                 queues=_due(tx),
                 broker=_depths(here),
                 articles=articles.total(tx),
@@ -50,20 +55,13 @@ class Standing:
                 processes=processes.every(tx),
             )
 
-    @property
-    def by_health(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for each in self.sources:
-            counts[health_state(each)] = counts.get(health_state(each), 0) + 1
-        return counts
-
     def record(self) -> dict[str, Any]:
         """As one JSON object."""
         alerts = [{**row, "channel": output.without_secrets(row["channel"])} for row in self.last_alerts]
         return {
             "at": self.now,
             "sources": self.by_health,
-            "trouble": [asdict(each) for each in self.sources if health_state(each) in ("failing", "silent")],
+            "trouble": [asdict(each) for each in self.sources if health_state(each) in health.TROUBLE],
             "queues": self.queues,
             "broker": self.broker,
             "articles": self.articles,
@@ -123,10 +121,10 @@ def print_standing(standing: Standing) -> None:
 def _print_sources(standing: Standing) -> None:
     if standing.sources:
         output.say(f"Sources: {_counts(standing.by_health)}.")
-    worst = sorted(standing.sources, key=lambda each: (health_state(each) == "ok", each.name))
-    print_health(worst[:MOST_SOURCES])
-    if len(worst) > MOST_SOURCES:
-        output.say(f"… and {len(worst) - MOST_SOURCES} more: copytaster source list")
+    print_health(standing.sources[:MOST_SOURCES])
+    more = sum(standing.by_health.values()) - MOST_SOURCES
+    if more > 0:
+        output.say(f"… and {more} more: copytaster source list")
     output.say("")
 
 

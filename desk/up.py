@@ -56,6 +56,7 @@ SHARED = [
     "desk.web",
     "uvicorn.protocols.http.h11_impl",
 ]
+ELASTIC = ("search.elastic", "search.elastic_facts", "search.elastic_probe", "elasticsearch.helpers")  # 57 MB, where it is used
 PREFIX = "ct:"  # of the processes' names, which the kernel cuts at 15 bytes
 LOOK_SECONDS = 0.2
 CALM_SECONDS = 10.0  # one that lived this long is restarted at once
@@ -175,10 +176,14 @@ def _name_and_bind(name: str) -> None:
         libc.prctl(pr_set_name, f"{PREFIX}{name}".encode())
 
 
-def children_of(config: Config, workers: int = 0) -> dict[str, Child]:
-    """What one machine needs. Pages are read by processes, for that is work, messages sent by threads, for that is waiting."""
+def children_of(config: Config, workers: int = 0, crawlers: int = 0) -> dict[str, Child]:
+    """What one machine needs. Pages are read by processes, for that is work, messages sent by threads, for that is waiting.
+
+    The first crawler is named ``crawl``, the others ``crawl2`` and so on.
+    """
+    names = ["crawl", *(f"crawl{number}" for number in range(2, (crawlers or config.crawl.processes) + 1))]
     wanted = {
-        "crawl": partial(roles.crawl, config),
+        **dict.fromkeys(names, partial(roles.crawl, config)),
         "read": partial(roles.worker, config, queues=("ingest",), processes=workers),
         "send": partial(roles.worker, config, queues=("deliver", "index"), pool="threads", processes=4),
         "beat": partial(roles.beat, config),
@@ -187,9 +192,9 @@ def children_of(config: Config, workers: int = 0) -> dict[str, Child]:
     return {name: Child(name, run) for name, run in wanted.items()}
 
 
-def preload() -> None:
+def preload(config: Config) -> None:
     """Loads what all children need, so that forks share it; no connection is opened and no thread started."""
-    for name in SHARED:
+    for name in (*SHARED, *(ELASTIC if config.search.url else ())):
         importlib.import_module(name)
     from workers.bootstrap import warm_up
 
@@ -200,20 +205,20 @@ def preload() -> None:
 
 
 @contextlib.contextmanager
-def running(config: Config, workers: int = 0) -> Iterator[Supervisor]:
+def running(config: Config, workers: int = 0, crawlers: int = 0) -> Iterator[Supervisor]:
     """Everything that ``copytaster up`` runs; ends it all when left."""
     from workers.embedded import EmbeddedRedis
 
     config.data_dir.mkdir(parents=True, exist_ok=True)
     roles.share_metrics(config.data_dir.resolve() / "metrics")
     redis = EmbeddedRedis(config.redis_socket, config.data_dir.resolve() / "redis") if not config.redis.url else None
-    preload()
+    preload(config)
     from workers.bootstrap import open_store
 
     open_store(config).close()
     if redis:  # last, for what fails before leaves no server behind
         redis.start()
-    supervisor = Supervisor(children_of(config, workers), before=_keeper(redis.start) if redis else lambda: None)
+    supervisor = Supervisor(children_of(config, workers, crawlers), before=_keeper(redis.start) if redis else lambda: None)
     try:
         yield supervisor
     finally:
@@ -238,10 +243,10 @@ def _keeper(start: Callable[[], None]) -> Callable[[], None]:
     return keep
 
 
-def up(config: Config, workers: int = 0) -> None:
+def up(config: Config, workers: int = 0, crawlers: int = 0) -> None:
     """Runs until Ctrl-C or SIGTERM, then stops all cleanly."""
     set_up(config.log_format, config.log_level)
-    with running(config, workers) as supervisor:
+    with running(config, workers, crawlers) as supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: supervisor.stopping.set())
         log.info("everything is started; http://%s:%s/ shows what happens, Ctrl-C stops it", config.web.host, config.web.port)

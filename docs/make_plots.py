@@ -6,7 +6,7 @@ It owns how figures look; it must not know how they are measured.
 import json
 import math
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 HERE = pathlib.Path(__file__).parent
@@ -14,10 +14,12 @@ WIDTH, LEFT, RIGHT = 720, 150, 64
 STYLE = """\
 <style>
 svg { --paper: #fcfcfb; --ink: #1c1c1a; --dim: #5f5e59; --line: #dddcd6; --c0: #2a78d6; --c1: #1baf7a; --c2: #eda100;
- --c3: #4a3aa7; --c4: #8b8a84; --peer: #c4501f; font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif }
+ --c3: #4a3aa7; --c4: #8b8a84; --peer: #c4501f; --c5: #b0477e;
+ --c6: #57a6a1; font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif }
 @media (prefers-color-scheme: dark) {
 svg { --paper: #1a1a19; --ink: #f3f2ee; --dim: #b4b3ad; --line: #3b3a37; --c0: #4a93ea; --c1: #24b582; --c2: #d09a1b;
- --c3: #9085e9; --c4: #85847e; --peer: #e57a4c } }
+ --c3: #9085e9; --c4: #85847e; --peer: #e57a4c;
+ --c5: #d4739f; --c6: #6fc0bb } }
 text { fill: var(--ink); font-size: 13px } .dim { fill: var(--dim) } .title { font-size: 15px; font-weight: 600 }
 .right { text-anchor: end } .mid { text-anchor: middle }
 </style>"""
@@ -30,40 +32,66 @@ PARTS = (  # what the bars are made of: its name, and its share of one result
 )
 
 
+DECADES = (10, 100, 1_000, 10_000)
+PROCESSES = (  # of a run on real services: what its bars are made of
+    ("extraction", lambda run: run["stage_cpu_ms_per_page"]["extract"]),
+    ("rest of reading", lambda run: run["cpu_ms_per_page"]["read"] - run["stage_cpu_ms_per_page"]["extract"]),
+    ("crawlers", lambda run: run["cpu_ms_per_page"]["crawl"]),
+    ("sending", lambda run: run["cpu_ms_per_page"]["send"]),
+    ("PostgreSQL", lambda run: run["cpu_ms_per_page"]["postgresql"]),
+    ("Elasticsearch", lambda run: run["cpu_ms_per_page"]["elasticsearch"]),
+    ("all others", lambda run: sum(run["cpu_ms_per_page"][role] for role in ("beat", "redis", "up", "web"))),
+)
+
+
 def plots() -> dict[str, str]:
     """Every plot by its file name."""
     results = {path.stem: json.loads(path.read_text("utf-8")) for path in (HERE / "benchmarks").glob("*.json")}
     corpora = [results["pipeline-articles"], results["pipeline-articles-world"]]
-    return {"matching.svg": _matching(results["match"]), "cpu-per-page.svg": _cpu(corpora)}
+    return {
+        "matching.svg": _matching(results["match"]),
+        "cpu-per-page.svg": _cpu(corpora),
+        "services.svg": _services(results["pipeline-services"]),
+    }
 
 
 def _matching(result: Mapping[str, Any]) -> str:
     """Both axes in powers of ten: each gridline is ten times the one before."""
-    top, bottom, left, right = 64, 326, 86, WIDTH - 170
+    top, bottom, left, right = 64, 456, 86, WIDTH - 170
     runs = result["runs"]
 
     def across(watches: float) -> float:
         return left + (math.log10(watches) - 2) / 3 * (right - left)
 
     def down(rate: float) -> float:
-        return bottom - (math.log10(rate) - 2) / 2 * (bottom - top)
+        return bottom - (math.log10(rate) - 1) / 3 * (bottom - top)
 
-    lines = [_line(left, down(rate), right, down(rate)) for rate in (100, 1_000, 10_000)]
-    lines += [_text(left - 10, down(rate) + 4, f"{rate:,}", "dim right") for rate in (100, 1_000, 10_000)]
+    lines = [_line(left, down(rate), right, down(rate)) for rate in DECADES]
+    lines += [_text(left - 10, down(rate) + 4, f"{rate:,}", "dim right") for rate in DECADES]
     lines += [_text(across(run["watches"]), bottom + 22, f"{run['watches']:,}", "dim mid") for run in runs]
     lines += [_text((left + right) / 2, bottom + 46, "watches", "dim mid")]
-    ours = [(run["watches"], run["articles_per_second"]) for run in runs]
-    peers = [(run["watches"], run["peer"]["articles_per_second"]) for run in runs]
-    for color, name, points, shift in (("c0", "copytaster", ours, 20), ("peer", "pyahocorasick", peers, -11)):
-        at = [(across(watches), down(rate)) for watches, rate in points]
-        lines.append(f'<polyline points="{_points(at)}" fill="none" stroke="var(--{color})" stroke-width="2"/>')
-        for (x, y), (_, rate) in zip(at, points, strict=True):
-            lines.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="var(--{color})"/>')
-            lines.append(_text(x, y + shift, f"{rate:,}", "mid"))
-        lines.append(_text(at[-1][0] + 34, at[-1][1] + 4, name))
+    lines += list(_curves(runs, across, down))
     words = result["input"]["words"]
-    title = f"Articles of {words} words matched in a second of one core"
+    title = f"Articles of {words} words matched in a second of CPU time"
     return _svg(title, "both axes logarithmic; pyahocorasick finds plain strings and answers no query", lines, bottom + 62)
+
+
+def _curves(runs: Sequence[Mapping[str, Any]], across: Callable[[float], float], down: Callable[[float], float]) -> Iterable[str]:
+    """Ours and the peers', each with its name at its end and its figures beside its points."""
+    percolators = [run["percolator"] for run in runs]
+    for color, name, rates, shift, aside in (
+        ("peer", "pyahocorasick", [run["peer"]["articles_per_second"] for run in runs], -11, 4),
+        ("c0", "copytaster", [run["articles_per_second"] for run in runs], -11, 4),
+        ("c3", "percolator, batches", [each["articles_per_cpu_second"] for each in percolators], -11, -4),
+        ("c4", "percolator, singly", [each["articles_per_cpu_second_one_a_request"] for each in percolators], 20, 13),
+    ):
+        points = [(across(run["watches"]), down(rate)) for run, rate in zip(runs, rates, strict=True)]
+        yield f'<polyline points="{_points(points)}" fill="none" stroke="var(--{color})" stroke-width="2"/>'
+        for (x, y), rate in zip(points, rates, strict=True):
+            yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="var(--{color})"/>'
+            yield _text(x, y + shift, f"{rate:,}", "mid")
+        x, y = points[-1]
+        yield _text(x + 34, y + aside, name)
 
 
 def _cpu(results: Sequence[Mapping[str, Any]]) -> str:
@@ -75,7 +103,7 @@ def _cpu(results: Sequence[Mapping[str, Any]]) -> str:
     lines = [_line(LEFT + at * scale, top - 10, LEFT + at * scale, bottom) for at in range(0, reach + 1, 50)]
     lines += [_text(LEFT + at * scale, bottom + 20, str(at), "dim mid") for at in range(0, reach + 1, 50)]
     lines += [_text(LEFT + (WIDTH - LEFT - RIGHT) / 2, bottom + 42, "ms of CPU time a page", "dim mid")]
-    lines += _legend()
+    lines += _legend([name for name, _ in PARTS])
     for number, run in enumerate(results):
         y = top + 94 * number
         lines.append(_text(8, y + 20, run["corpus"], "title"))
@@ -93,12 +121,41 @@ def _cpu(results: Sequence[Mapping[str, Any]]) -> str:
     return _svg("What a page costs, from feed to alert", "100 watches, sites that answer 10 pages a second", lines, bottom + 56)
 
 
-def _legend() -> Iterable[str]:
-    x = 8.0
-    for color, (name, _) in enumerate(PARTS):
-        yield f'<rect x="{x:.1f}" y="69" width="11" height="11" rx="2" fill="var(--c{color})"/>'
-        yield _text(x + 16, 79, name, "dim")
-        x += 40 + 6.6 * len(name)
+def _services(result: Mapping[str, Any]) -> str:
+    runs = result["runs"]
+    reach = math.ceil(max(sum(part(run) for _, part in PROCESSES) for run in runs) / 50) * 50
+    left, top, step = 190, 122, 46
+    scale = (WIDTH - left - 110) / reach
+    bottom = top + step * len(runs) - 14
+    lines = [_line(left + at * scale, top - 10, left + at * scale, bottom) for at in range(0, reach + 1, 50)]
+    lines += [_text(left + at * scale, bottom + 20, str(at), "dim mid") for at in range(0, reach + 1, 50)]
+    lines += [_text(left + (WIDTH - left - 110) / 2, bottom + 42, "ms of CPU time a page", "dim mid")]
+    lines += _legend([name for name, _ in PROCESSES])
+    for number, run in enumerate(runs):
+        y, at = top + step * number, float(left)
+        lines.append(_text(left - 10, y + 21, f"{_counted(run, 'worker')}, {_counted(run, 'crawler')}", "right"))
+        for color, (_, part) in enumerate(PROCESSES):
+            lines.append(_bar(at, y, part(run) * scale, f"c{color}"))
+            at += part(run) * scale
+        lines.append(_text(at + 6, y + 21, f"{run['steady_articles_per_second']} a second"))
+    machine = result["machine"]
+    subtitle = f"every service and the sites on the same {machine['cores']} cores; articles a second at its steady pace"
+    return _svg("What a page costs on PostgreSQL, Redis and Elasticsearch", subtitle, lines, bottom + 56)
+
+
+def _counted(run: Mapping[str, Any], thing: str) -> str:
+    return f"{run[f'{thing}s']} {thing}{'s' if run[f'{thing}s'] > 1 else ''}"
+
+
+def _legend(names: Iterable[str]) -> Iterable[str]:
+    x, y = 8.0, 69
+    for color, name in enumerate(names):
+        wide = 40 + 6.6 * len(name)
+        if x + wide > WIDTH:
+            x, y = 8.0, y + 18
+        yield f'<rect x="{x:.1f}" y="{y}" width="11" height="11" rx="2" fill="var(--c{color})"/>'
+        yield _text(x + 16, y + 10, name, "dim")
+        x += wide
 
 
 def _bar(x: float, y: float, width: float, color: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from scrapy.http import Response
 
 from copytaster.news import LinkId, Page, Source
+from scrapers.admission import HostBusyError
 from scrapers.discovery.links import needs_javascript
 from scrapers.jobs import Job, LinkRefused, LinkRetry, Outcome, PageKept
 from scrapers.sites import rules_for
@@ -27,7 +28,7 @@ class ArticleFetcher:
         self._fetch, self._render = fetch, render
 
     async def fetch(self, job: Job) -> Outcome:
-        """Never raises for what a site does; only what is our own mistake comes through."""
+        """Never raises for what a site does, but HostBusyError for what we do; else only our own mistakes come through."""
         url = rules_for(job.url).page_url(job.url)
         response, verdict = await self._ask(job, url)
         if isinstance(verdict, Keep) and response is not None and needs_javascript(response.body):
@@ -41,6 +42,8 @@ class ArticleFetcher:
     async def _ask(self, job: Job, url: str, **how: Any) -> tuple[Response | None, Verdict]:
         try:
             response = await self._fetch(url, job.source, **how)
+        except HostBusyError:
+            raise
         except Exception as error:  # noqa: BLE001  a verdict is made of each
             return None, verdict_of(error, url)
         return response, judge(answer_of(url, response))

@@ -16,7 +16,8 @@ import structlog
 from copytaster.config import Config
 from copytaster.errors import CopytasterError, Transient
 from copytaster.store.hosts import HostLease, Manners
-from scrapers.frontier import LINKS_A_HOST, Frontier, Wants
+from scrapers.admission import HostBusyError
+from scrapers.frontier import LEASE_SECONDS, LINKS_A_HOST, Frontier, Wants
 from scrapers.jobs import GivenBack, Job, LinkRetry, Outcome, PageKept, ReadingFailed, Result, Work
 
 TICK_SECONDS = 0.2  # at most five transactions a second
@@ -24,6 +25,11 @@ IDLE_SECONDS = 1.0
 DRAIN_SECONDS = 10.0  # what is under way at the end of a run may take so long
 CANCEL_SECONDS = 2.0
 HUNGRY = 4  # jobs left
+HOSTS_A_PLACE = 4  # hosts held for one request under way: most of the time a host waits for its delay
+SURE_SECONDS = LEASE_SECONDS - 5.0  # so long after a lease began nothing new is asked until it is known to be still ours
+BUSY_SECONDS = 5.0  # waited for a host that a redirect leads to and that another crawler holds
+BUSY_EVERY_SECONDS = 0.5
+VISIT_SECONDS = 60.0  # a request that never said it ended holds a host no longer
 MAX_PAUSE_SECONDS = 3_600.0  # a host that answers 429 is left alone as it asks, but not for ever
 
 log = structlog.get_logger("crawl")
@@ -48,6 +54,9 @@ class Host:
     queue: deque[Job] = field(default_factory=deque)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     paused_seconds: float = 0.0
+    since: float = 0.0  # when it was leased, by `clock`
+    sure_until: float = 0.0  # until when nobody else can hold it
+    guests: dict[int, float] = field(default_factory=dict)  # requests under way to it, and when they are forgotten
 
     @property
     def hungry(self) -> bool:
@@ -55,7 +64,12 @@ class Host:
 
     @property
     def idle(self) -> bool:
-        return not self.queue and not self.tasks
+        return not self.queue and not self.tasks and not any(until > clock() for until in self.guests.values())
+
+
+def clock() -> float:
+    """Seconds that go on while the machine sleeps, where the system counts them (Linux): leases run out meanwhile."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class Crawl:
@@ -69,6 +83,8 @@ class Crawl:
         self._places = asyncio.Semaphore(self._config.concurrency)
         self._wake = asyncio.Event()
         self._ticking: asyncio.Future[Work] | None = None
+        self._turn = asyncio.Lock()  # a tick gives hosts back while a redirect may ask for them
+        self._leaving: frozenset[str] = frozenset()
         self.pages = 0
 
     async def run(self) -> None:
@@ -83,7 +99,8 @@ class Crawl:
         until = time.monotonic() + self._config.run_seconds
         await self._frontier.open()
         while time.monotonic() < until and self.pages < self._config.run_pages:
-            work = await self._tick()
+            async with self._turn:
+                work = await self._tick()
             if not work.more and not self._busy and not self._results:
                 break
             await self._rest(until, patience=TICK_SECONDS if work.jobs else IDLE_SECONDS)
@@ -94,6 +111,36 @@ class Crawl:
         self._results.append(result)
         self.pages += isinstance(result, PageKept)
         self._wake.set()
+
+    async def admit(self, name: str, request: int) -> None:
+        """Comes back when this host may be asked under our lease, whose work it ever is; raises HostBusyError."""
+        until = clock() + BUSY_SECONDS
+        while not self._is_ours(name) and not await self._visit(name):
+            if clock() > until:
+                raise HostBusyError(name)
+            await asyncio.sleep(BUSY_EVERY_SECONDS)
+        self._hosts[name].guests[request] = clock() + VISIT_SECONDS
+
+    def leave(self, name: str, request: int) -> None:
+        """The request has its answer, or failed."""
+        if host := self._hosts.get(name):
+            host.guests.pop(request, None)
+
+    def _is_ours(self, name: str) -> bool:
+        host = self._hosts.get(name)
+        return host is not None and name not in self._leaving and clock() < host.sure_until
+
+    async def _visit(self, name: str) -> bool:
+        async with self._turn:
+            began = clock()
+            lease = await self._frontier.visit(name)
+            if lease is None:
+                return False
+            if name not in self._hosts:
+                self._hosts[name] = Host(name, since=began)
+                self._pace.begin(lease)
+            self._hosts[name].sure_until = began + SURE_SECONDS
+            return True
 
     async def close(self) -> None:
         """Ends what is under way and writes what there is; hosts go back. Safe to call after ``run`` and in its midst."""
@@ -118,15 +165,17 @@ class Crawl:
 
     async def _tick(self) -> Work:
         results, self._results = self._results, []
+        began = clock()
         wants = Wants(
             results=results,
             held=frozenset(self._hosts),
-            hungry=[name for name, host in self._hosts.items() if host.hungry],
+            hungry={name: began - host.since for name, host in self._hosts.items() if host.hungry},
             idle={name: self._manners(host) for name, host in self._hosts.items() if host.idle},
             busy=list(self._busy.values()),
-            hosts=2 * self._config.concurrency - len(self._hosts),
+            hosts=HOSTS_A_PLACE * self._config.concurrency - len(self._hosts),
             links=LINKS_A_HOST * self._config.concurrency - len(self._busy),
         )
+        self._leaving = frozenset(wants.idle)
         try:
             # Shielded: a transaction that has begun ends, and what it claimed must be given back.
             self._ticking = asyncio.ensure_future(self._frontier.tick(wants))
@@ -136,15 +185,19 @@ class Crawl:
             self._results = results + self._results  # nothing was written; if the leases run out they are dropped
             await asyncio.sleep(min(error.retry_after or 1.0, 5.0))
             return Work()
-        self._take(work)
+        finally:
+            self._leaving = frozenset()
+        self._take(work, began)
         return work
 
-    def _take(self, work: Work) -> None:
-        for lease in work.leases:
-            self._hosts[lease.host] = Host(lease.host)
-            self._pace.begin(lease)
+    def _take(self, work: Work, began: float) -> None:
         for name in work.lost:
             self._forget(name)
+        for held in self._hosts.values() if work.renewed else ():
+            held.sure_until = began + SURE_SECONDS
+        for lease in work.leases:
+            self._hosts[lease.host] = Host(lease.host, since=began, sure_until=began + SURE_SECONDS)
+            self._pace.begin(lease)
         for job in work.jobs:
             if host := self._hosts.get(job.host):
                 self._busy[job.id] = job
@@ -154,8 +207,10 @@ class Crawl:
 
     def _forget(self, name: str) -> None:
         if host := self._hosts.pop(name, None):
-            for job in host.queue:
-                self._busy.pop(job.id, None)
+            for task in host.tasks:
+                task.cancel()
+            for job in [job for job in self._busy.values() if job.host == name]:
+                del self._busy[job.id]
             host.queue.clear()
 
     async def _rest(self, until: float, *, patience: float) -> None:
@@ -187,18 +242,21 @@ class Crawl:
             # Before taking a place: who waits for a slow host must hold up no other.
             await asyncio.sleep(max(self._pace.wait_seconds(host.name), 0))
             async with self._places:
-                if not host.queue:
+                # A process that was stopped for a while goes on here: the next tick tells whether the host is still ours.
+                if not host.queue or clock() > host.sure_until:
                     return
                 job = host.queue.popleft()
                 outcome = await self._outcome(job)
             self._busy.pop(job.id, None)
-            if host.name in self._hosts:
+            if self._hosts.get(host.name) is host:
                 self.keep(outcome)
                 self._heed(host, outcome)
 
     async def _outcome(self, job: Job) -> Outcome:
         try:
             return await self._work(job)
+        except HostBusyError as error:
+            return GivenBack(job=job, host=error.host)
         except Exception as error:  # one page must not end the run; it is tried again, then refused
             log.exception("fetch failed in a way that nobody foresaw", url=job.url)
             detail = f"{job.url}: {type(error).__name__}: {error}"

@@ -27,6 +27,8 @@ from scrapers.jobs import Job, PageKept, Result, Work
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
 LINKS_A_HOST = 16  # claimed at once; more would keep newer work of the host waiting behind them
+ENDPOINTS_A_HOST = 4
+TURN_SECONDS = 10.0  # after which a host gets no more work while others wait for a crawler
 Hint = Callable[[str], None]
 
 
@@ -36,7 +38,7 @@ class Wants:
 
     results: Sequence[Result] = ()
     held: Collection[str] = ()  # hosts that it believes to hold
-    hungry: Collection[str] = ()  # … of those, with (nearly) nothing left to do
+    hungry: Mapping[str, float] = field(default_factory=dict)  # … with (nearly) nothing left to do, and for how long held
     idle: Mapping[str, Manners] = field(default_factory=dict)  # … of those, with nothing under way either
     busy: Collection[Job] = ()  # claimed and not yet done
     hosts: int = 0  # how many more it can serve
@@ -49,10 +51,10 @@ class Frontier:
     def __init__(self, store: Store, config: Config, *, source_id: SourceId | None = None, hint: Hint | None = None) -> None:
         self._store, self._config, self._source_id = store, config, source_id
         self._hint = hint or (lambda _: None)
-        self.token = f"crawl/{secrets.token_hex(8)}"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="frontier")
         self._renewed_at = time.monotonic()
         self._progress = Progress(store, "crawl")
+        self.token = f"{self._progress.name}/{secrets.token_hex(8)}"
 
     async def open(self) -> None:
         """Adds the endpoints that the rules of known sites ask for."""
@@ -67,6 +69,11 @@ class Frontier:
         """The kept robots.txt of a host that may not be leased: a redirect leads anywhere."""
         kept: tuple[int, bytes, dt.datetime] | None = await self._run(self._robots, host)
         return kept
+
+    async def visit(self, host: str) -> HostLease | None:
+        """Leases a host that a redirect leads to; None while another crawler holds it, or it wants to be left alone."""
+        lease: HostLease | None = await self._run(self._visit, host)
+        return lease
 
     async def close(self, wants: Wants) -> None:
         """Writes the last results and gives everything back."""
@@ -86,7 +93,7 @@ class Frontier:
             return Work(more=self._more())
         crashpoint("crawl.results")
         with self._store.write() as tx:
-            held = self._hold(tx, wants)
+            held, renewed = self._hold(tx, wants)
             ledger.write(tx, [one for one in wants.results if ledger.may_write(one, held)], self._config)
             leases, jobs = self._claim(tx, wants, held)
             unused = self._release(tx, wants, leases, jobs)
@@ -96,6 +103,7 @@ class Frontier:
             leases=[lease for lease in leases if lease.host not in unused],
             jobs=jobs,
             lost=frozenset(set(wants.held) - held) | unused & set(wants.held),
+            renewed=renewed,
             more=True if jobs or wants.busy else self._more(),
         )
 
@@ -110,15 +118,15 @@ class Frontier:
         with self._store.read() as tx:
             return bool(sources.hosts_with_work(tx, self._source_id, tx.now))
 
-    def _hold(self, tx: Tx, wants: Wants) -> set[str]:
+    def _hold(self, tx: Tx, wants: Wants) -> tuple[set[str], bool]:
         if time.monotonic() - self._renewed_at < RENEW_SECONDS:
-            return hosts.held(tx, self.token)
+            return hosts.held(tx, self.token), False
         self._renewed_at = time.monotonic()
         held = hosts.renew(tx, self.token, seconds=LEASE_SECONDS)
         mine = [job for job in wants.busy if job.host in held]
         links.hold(tx, [job.id for job in mine if job.kind == "link"], seconds=LEASE_SECONDS)
         sources.hold_endpoints(tx, [job.id for job in mine if job.kind == "endpoint"], seconds=LEASE_SECONDS)
-        return held
+        return held, True
 
     def _claim(self, tx: Tx, wants: Wants, held: set[str]) -> tuple[list[HostLease], list[Job]]:
         full = pages.waiting(tx) >= self._config.crawl.pages_in_flight
@@ -126,12 +134,14 @@ class Frontier:
         if wants.hosts > 0 and not full:
             only = None if self._source_id is None else sources.hosts_with_work(tx, self._source_id, tx.now)
             leases = hosts.claim(tx, self.token, limit=wants.hosts, seconds=LEASE_SECONDS, only=only)
-        names = (set(wants.hungry) & held) | {lease.host for lease in leases}
+        others_wait = wants.hosts <= 0 and hosts.claimable(tx)
+        names = (may_go_on(wants.hungry, others_wait=others_wait) & held) | {lease.host for lease in leases}
         if not names:
             return leases, []
         rows: list[tuple[str, Record]] = []
         claim: dict[str, Any] = {"seconds": LEASE_SECONDS, "source_id": self._source_id}
-        rows += [("endpoint", row) for row in sources.claim_endpoints(tx, names, limit=4 * len(names), **claim)]
+        most = ENDPOINTS_A_HOST * len(names)
+        rows += [("endpoint", row) for row in sources.claim_endpoints(tx, names, each=ENDPOINTS_A_HOST, limit=most, **claim)]
         if not full and wants.links > 0:
             rows += [("link", row) for row in links.claim(tx, names, each=LINKS_A_HOST, limit=wants.links, **claim)]
         return leases, _jobs(tx, rows, {job.id for job in wants.busy})
@@ -160,10 +170,14 @@ class Frontier:
         with self._store.read() as tx:
             return hosts.robots_of(tx, host)
 
+    def _visit(self, host: str) -> HostLease | None:
+        with self._store.write() as tx:
+            return hosts.visit(tx, self.token, host, seconds=LEASE_SECONDS)
+
     def _add_site_endpoints(self) -> None:
         with self._store.read() as tx:
             missing = sites.missing_endpoints(
-                [one for one in sources.every(tx) if one.state == "active"],
+                sources.of_sites(tx, sites.names()),
                 lambda source: sources.endpoints_of(tx, source.id),
                 tx.now,
             )
@@ -171,6 +185,14 @@ class Frontier:
             with self._store.write() as tx:
                 for endpoint in missing:
                     sources.add_endpoint(tx, endpoint)
+
+
+def may_go_on(hungry: Mapping[str, float], *, others_wait: bool) -> set[str]:
+    """Which of the hosts with nearly nothing left get more: all, unless others wait; then those whose turn is not over.
+
+    A host with 50,000 pages would else keep its place for half a day.
+    """
+    return {host for host, seconds in hungry.items() if not others_wait or seconds < TURN_SECONDS}
 
 
 def _jobs(tx: Tx, rows: Sequence[tuple[str, Record]], busy: set[str]) -> list[Job]:

@@ -31,6 +31,7 @@ class Work:
     leases: Sequence[HostLease] = ()
     jobs: Sequence[Job] = ()
     lost: frozenset[str] = frozenset()  # hosts that are no longer ours: given back, or held by another crawler
+    renewed: bool = False  # whether the leases of all the others begin anew
     more: bool = True  # whether anything is left that this run should wait for
 
 
@@ -92,9 +93,10 @@ class RobotsRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenBack:
-    """Claimed and never asked for."""
+    """Claimed and never asked for, or led to a host that another crawler holds: then it is ``host``'s work from now on."""
 
     job: Job
+    host: str | None = None
 
 
 Outcome = PageKept | LinkRetry | LinkRefused | Reading | ReadingFailed | GivenBack

@@ -15,6 +15,8 @@ from scrapers import harvest
 from scrapers.jobs import GivenBack, Job, LinkRefused, LinkRetry, PageKept, Reading, ReadingFailed, Result, RobotsRead
 from scrapers.verdicts import MAX_ATTEMPTS
 
+BUSY_SECONDS = 30.0  # an endpoint that leads to a host which another crawler holds is asked again after so long
+
 
 def may_write(result: Result, held: Collection[str]) -> bool:
     """Results of a host that is no longer ours are dropped: whoever holds it now brings its own."""
@@ -23,7 +25,8 @@ def may_write(result: Result, held: Collection[str]) -> bool:
 
 def write(tx: Tx, results: Sequence[Result], config: Config) -> None:
     _keep_pages(tx, [one for one in results if isinstance(one, PageKept)])
-    links.give_back(tx, [one.job.id for one in results if isinstance(one, GivenBack) and one.job.kind == "link"])
+    returned = [one for one in results if isinstance(one, GivenBack)]
+    links.give_back(tx, [one.job.id for one in returned if one.job.kind == "link" and one.host is None])
     for one in results:
         if isinstance(one, LinkRetry):
             _retry(tx, one)
@@ -35,12 +38,25 @@ def write(tx: Tx, results: Sequence[Result], config: Config) -> None:
             harvest.keep_failure(tx, one, config.crawl)
         elif isinstance(one, RobotsRead):
             hosts.keep_robots(tx, one.host, status=one.status, body=one.body)
-        elif isinstance(one, GivenBack) and one.job.kind == "endpoint":
-            sources.note_reading(tx, EndpointId(one.job.id), {"due_at": tx.now})
+    for one in returned:
+        _give_back(tx, one)
+
+
+def _give_back(tx: Tx, result: GivenBack) -> None:
+    """Links without a host went back together."""
+    wait = dt.timedelta(seconds=BUSY_SECONDS if result.host else 0)
+    if result.job.kind == "endpoint":
+        sources.note_reading(tx, EndpointId(result.job.id), {"due_at": tx.now + wait})
+    elif result.host:
+        links.hand_over(tx, LinkId(result.job.id), result.host)
 
 
 def _keep_pages(tx: Tx, kept: Sequence[PageKept]) -> None:
-    pages.put(tx, [pages.Fetched(page=one.page, priority=one.job.row.priority, packed=one.packed) for one in kept])
+    fetched = [
+        pages.Fetched(page=one.page, priority=one.job.row.priority, packed=one.packed, source_id=one.job.source.id)
+        for one in kept
+    ]
+    pages.put(tx, fetched)
     metrics.PAGES_FETCHED.inc(len(kept))
     for one in kept:
         if one.job.attempts > 1:

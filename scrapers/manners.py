@@ -17,6 +17,7 @@ from scrapy.exceptions import DownloadCancelledError
 from copytaster.errors import Rejected, Transient
 from copytaster.store.hosts import HostLease
 from copytaster.urls import host_of
+from scrapers.admission import HostBusyError
 from scrapers.robots import MAX_BYTES, Decision, Robots, decide, product_token
 
 FRESH = dt.timedelta(days=1)
@@ -105,7 +106,7 @@ class RobotsMiddleware:
             if error.reason == "redirect_loop":  # RFC 9309, 2.3.1.2: no robots.txt, then
                 return 404, b""
             raise  # what holds for the file holds for the host: a private address, say
-        except (asyncio.CancelledError, DownloadCancelledError):
+        except (asyncio.CancelledError, DownloadCancelledError, HostBusyError):
             raise
         except Exception:  # noqa: BLE001  whatever failed, nothing answered
             return UNREACHABLE, b""

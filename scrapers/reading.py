@@ -14,6 +14,7 @@ from scrapy.http import Response
 
 from copytaster.errors import Rejected
 from copytaster.news import Link, Source
+from scrapers.admission import HostBusyError
 from scrapers.articles import header
 from scrapers.discovery.boxed import parse_feed_boxed
 from scrapers.discovery.feeds import links_of
@@ -48,9 +49,11 @@ class EndpointReader:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="parser")
 
     async def read(self, job: Job) -> Outcome:
-        """Never raises for what a site does."""
+        """Never raises for what a site does, but HostBusyError where another crawler holds the host that it leads to."""
         try:
             response = await self._fetch(job.url, job.source, validators=validators_of(job.row))
+        except HostBusyError:
+            raise
         except Exception as error:  # noqa: BLE001  a reason is made of each
             verdict = verdict_of(error, job.url)
             return ReadingFailed(job=job, reason=verdict.reason, detail=verdict.detail)
@@ -117,6 +120,8 @@ class EndpointReader:
                 response = await self._fetch(child.url, job.source, validators={})
                 if response.status == 200:
                     await self._follow(job, response.body, response.url, found, depth=depth + 1)
+            except HostBusyError:
+                raise
             except Exception as error:  # noqa: BLE001  one broken child must not hide the others
                 verdict_of(error, child.url)
 

@@ -40,6 +40,8 @@ def of(config: Config) -> dict[str, Any]:
             "scrapers.manners.RobotsMiddleware": 100,
             "scrapers.middlewares.IdentityMiddleware": 400,
             "scrapers.middlewares.RedirectMiddleware": 600,
+            # Below the redirects and above nothing that asks by itself: each hop passes, robots.txt of each host too.
+            "scrapers.admission.AdmissionMiddleware": 650,
             "scrapers.middlewares.CookiesMiddleware": 700,
             "scrapers.middlewares.UnpackMiddleware": 800,
         },

@@ -97,33 +97,6 @@ class Candidates:
                 # The point in time is no more, or the indices changed hands while we searched: the next look finds what is.
                 self.after = self.after and self.after._replace(pit="")
                 answer = self._asked(client)
-        self.total = 0
-
-    def __iter__(self) -> Iterator[Candidate]:
-        while True:
-            hits = self._read()
-            for hit in hits:
-                self.after = Place(hit["sort"][0], hit["sort"][1], self.after.pit if self.after else "")
-                yield Candidate(self.after, hit["_source"])
-            if len(hits) < self.size:
-                return
-
-    def close(self) -> None:
-        """There is no further page, so the point in time is let go; if that fails, it expires."""
-        if self.after is None or not self.after.pit:
-            return
-        with contextlib.suppress(CopytasterError), self.cluster.client() as client:
-            client.close_point_in_time(id=self.after.pit)
-
-    def _read(self) -> list[dict[str, Any]]:
-        with self.cluster.client() as client:
-            try:
-                answer = self._asked(client)
-            except (NotFoundError, BadRequestError):
-                if self.after is None or not self.after.pit:
-                    raise
-                self.after = self.after._replace(pit="")  # it has expired, or its index is gone: a fresh one will do
-                answer = self._asked(client)
         self.total = answer["hits"]["total"]["value"]
         if "pit_id" in answer and self.after is not None:
             self.after = self.after._replace(pit=answer["pit_id"])

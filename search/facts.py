@@ -18,6 +18,7 @@ KINDS: tuple[Kind, ...] = ("alerts", "refusals", "sources")
 MOST_ENDPOINTS = 50  # of one source that are shown
 DEFAULT_INDEX = "articles"
 _MONTH = re.compile(r"-(\d{4})\.(\d{2})$")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+?(?=[.,:;)]*(?:\s|$))", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,19}")
 _CHANNELS = {"mailto": "mail", "http": "webhook", "https": "webhook"}
 
@@ -54,6 +55,11 @@ def channel_kind(url: str) -> str:
     """``mail``, ``webhook`` or the scheme of an Apprise URL; never more of it, for the rest is an address or a secret."""
     scheme = url.partition(":")[0].lower()
     return _CHANNELS.get(scheme, scheme) if _SCHEME.fullmatch(scheme) else "other"
+
+
+def without_addresses(sentence: str) -> str:
+    """Of each URL in it the host alone: a feed's may hold a token, a proxy's a password."""
+    return _ADDRESS.sub(lambda found: _domain(found[0]) or "…", sentence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +146,7 @@ class Refused:
         ours = {
             "stage": self.stage,
             "reason": self.reason,
-            "detail": self.detail if told else None,
+            "detail": without_addresses(self.detail) if told else None,
             "channel": None if told or ":" not in self.url else channel_kind(self.url),
             "attempts": self.attempts,
             "source": self.source_name,
@@ -193,7 +199,7 @@ class SourceState:
             "found_at": self.found_at,
             "freshness_seconds": _seconds(self.found_at or self.added_at, self.at),
             "silent_at": self.silent_at,
-            "silent_reason": self.silent_reason,
+            "silent_reason": without_addresses(self.silent_reason) if self.silent_reason else None,
             "endpoints": [_shown(each) for each in self.endpoints[:MOST_ENDPOINTS]],
         }
         return _document(self.at, "state", None, ours) | {"host": {"name": self.host}}
@@ -230,7 +236,8 @@ def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(endpoint: EndpointState) -> dict[str, Any]:
-    return _plain({name: getattr(endpoint, name) for name in EndpointState.__dataclass_fields__})
+    said = without_addresses(endpoint.last_error) if endpoint.last_error else None
+    return _plain({name: getattr(endpoint, name) for name in EndpointState.__dataclass_fields__} | {"last_error": said})
 
 
 def _seconds(since: dt.datetime | None, until: dt.datetime) -> float | None:

@@ -62,25 +62,10 @@ def test_the_plots_are_drawn_from_the_results():
     assert kept == drawn, "run: python docs/make_plots.py"
 
 
-def test_every_figure_of_the_matcher_is_in_the_page_as_it_was_measured():
+def test_the_tables_are_written_from_the_results():
     page = (DOCS / "performance.md").read_text("utf-8")
-    for run in json.loads((DOCS / "benchmarks/match.json").read_text("utf-8"))["runs"]:
-        cells = (
-            f"{run['watches']:,}",
-            f"{run['articles_per_second']:,}",
-            run["peer"]["ratio"],
-            run["memory_mb"],
-            run["add_seconds"],
-        )
-        assert f"| {' | '.join(str(cell) for cell in cells)} |" in page
-
-
-def test_every_figure_of_the_pipeline_is_in_the_page_as_it_was_measured():
-    names = ("articles", "articles-world", "articles-unpaced", "articles-world-unpaced")
-    runs = [json.loads((DOCS / f"benchmarks/pipeline-{name}.json").read_text("utf-8")) for name in names]
-    page = (DOCS / "performance.md").read_text("utf-8").replace("*", "")
-    for key in ("articles_per_second", "fetch_to_delivery_p50", "fetch_to_delivery_p99", "beyond_extraction_over_trafilatura"):
-        assert f"| {' | '.join(str(run[key]) for run in runs)} |" in page, key
+    maker = runpy.run_path(str(DOCS / "make_tables.py"))
+    assert page == maker["filled"](page, maker["read"]()), "run: python docs/make_tables.py"
 
 
 def test_every_key_of_a_result_is_explained():

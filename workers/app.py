@@ -67,7 +67,7 @@ class Hints:
     end of it: whoever gets a hint drains the whole stage. ``broker_up`` is the outcome of the last try.
     """
 
-    def __init__(self, config: Config, *, every_seconds: float = 0.2) -> None:
+    def __init__(self, config: Config, *, every_seconds: float = 0.4) -> None:
         self._app = make_app(config, transport=ASKING)
         self._every_seconds = every_seconds
         self._sent: dict[str, float] = {}

@@ -102,8 +102,8 @@ def server_secret(config: Config) -> str:
     except FileNotFoundError:
         config.data_dir.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.touch(0o600)  # before it holds anything
     fresh.write_text(secrets.token_urlsafe(32), "ascii")
-    fresh.chmod(0o600)
     try:
         os.link(fresh, path)  # the first of several processes wins, and all read the same
     except FileExistsError:
@@ -122,7 +122,9 @@ def warm_up() -> None:
     outbound.client(Guard()).close()
 
 
-def make_services(config: Config, kind: str, hint: Callable[[str], None] | None = None) -> Services:
+def make_services(
+    config: Config, kind: str, hint: Callable[[str], None] | None = None, *, watchlist: Watchlist | None = None
+) -> Services:
     """All that the stages need, in this process; without ``hint`` one over the broker is made."""
     arm(config.crashpoint)
     store, secret = open_store(config), server_secret(config)
@@ -130,7 +132,7 @@ def make_services(config: Config, kind: str, hint: Callable[[str], None] | None 
     return Services(
         config=config,
         store=store,
-        watchlist=Watchlist(),
+        watchlist=Watchlist() if watchlist is None else watchlist,
         engine=open_engine(config, store),
         notifiers=open_notifiers(config, secret),
         hint=hint or Hints(config),

@@ -43,6 +43,7 @@ def _token(services: Services) -> str:
 
 def ingest(services: Services) -> bool:
     """Pages, for a short while: read, match, and land all that follows from each in one transaction, which claims the next."""
+    _learn_watches(services)
     until = time.monotonic() + RUN_SECONDS
     with services.store.write() as tx:
         lease = pages.claim(tx, _token(services), seconds=LEASE_SECONDS)
@@ -52,6 +53,17 @@ def ingest(services: Services) -> bool:
         crashpoint("ingest.claimed")
         lease = _ingest(services, lease, until)
     return True
+
+
+def _learn_watches(services: Services) -> None:
+    """Before anything is leased or locked: a process that starts has them all to learn, 0.2 s for each thousand.
+
+    Landing looks again behind the epoch's lock, and then finds what was saved within this second at most.
+    """
+    with services.store.read() as tx:
+        if watches.epoch(tx) != services.watchlist.epoch:
+            tx.take_time()
+            services.watchlist.refresh(tx)
 
 
 def _ingest(services: Services, lease: pages.PageLease, until: float) -> pages.PageLease | None:
@@ -144,14 +156,23 @@ def _deliver(services: Services, lease: messages.MessageLease, until: float) -> 
 
 
 def _settle(services: Services, lease: messages.MessageLease, detail: str, until: float) -> messages.MessageLease | None:
+    """A fault in what comes next must not undo what was sent, or it would be sent again: then this is settled by itself."""
+    try:
+        return _settled(services, lease, detail, until)
+    except Exception:
+        log.warning("message %s is settled by itself", lease.message.id, exc_info=True)
+        return _settled(services, lease, detail, float("-inf"))
+
+
+def _settled(services: Services, lease: messages.MessageLease, detail: str, until: float) -> messages.MessageLease | None:
+    found, more = [], None
     with services.store.write() as tx:
-        ours = messages.sent(tx, lease, detail)
-        found = []
-        if ours:
+        if messages.sent(tx, lease, detail):
             deliveries.settle(tx, lease.message.id, "sent")
             found = deliveries.found_at(tx, lease.message.id)
         now = tx.now
-        more = _next_message(tx, services)[1] if time.monotonic() < until else None
+        if time.monotonic() < until:
+            _, more = _next_message(tx, services)
     metrics.DELIVERIES.labels("sent").inc(len(found))
     for at in found:
         metrics.FOUND_TO_ALERT.observe(max((now - at).total_seconds(), 0.0))

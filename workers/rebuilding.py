@@ -53,7 +53,7 @@ class Rebuild:
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Rebuild"]:
-        """Holds the lease; whatever breaks off throws the half of an index away. Raises Rejected where another one runs."""
+        """Holds the lease; whatever breaks off throws the half of an index away. Raises Permanent where another one runs."""
         began = time.monotonic()
         self._take_lease()
         try:

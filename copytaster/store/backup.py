@@ -9,6 +9,7 @@ import io
 import os
 import pathlib
 import shutil
+import sqlite3
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import inspect, text
 
-from copytaster.errors import Permanent, Rejected
+from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.store import copying
 from copytaster.store.copying import Copied
 from copytaster.store.db import Store
@@ -53,6 +54,7 @@ def back_up(store: Store, path: pathlib.Path, *, keep: Mapping[str, str], watche
             migrate(target)
             copied = carry(store, target, watched)
             _keep(target, keep)
+            _fold(target)
         _pack(plain, packed)
         packed.replace(path)
     _sync(path.parent)
@@ -89,6 +91,18 @@ def _keep(target: Store, keep: Mapping[str, str]) -> None:
         tx.conn.execute(text("CREATE TABLE backup (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL)"))
         for name, value in keep.items():
             tx.conn.execute(text("INSERT INTO backup VALUES (:name, :value)"), {"name": name, "value": value})
+
+
+def _fold(target: Store) -> None:
+    """All from SQLite's log into the file itself. Closing does so too, but says nothing where the disk is full."""
+    raw = target.engine.raw_connection()
+    try:
+        busy, *_ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        raise Transient(f"The backup can't be written ({error}): free some space and try again; nothing was kept.") from error
+    finally:
+        raw.close()
+    assert not busy  # nobody else knows of this file
 
 
 def _kept(source: Store, path: pathlib.Path) -> dict[str, str]:

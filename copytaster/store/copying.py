@@ -13,11 +13,11 @@ from copytaster.errors import Permanent, Rejected
 from copytaster.store import months, processes
 from copytaster.store.db import Tx
 from copytaster.store.rawrows import Shape, Tally, count, number_on, read, write
-from copytaster.store.schema import leases, metadata, watch_epoch
+from copytaster.store.schema import leases, marks, metadata, watch_epoch
 from copytaster.store.schema import processes as process_rows
 
 SHAPES = tuple(Shape(table) for table in metadata.sorted_tables)  # what refers comes after what it refers to
-OF_A_MOMENT = (watch_epoch, leases, process_rows)  # a store that was only opened has rows here; they are replaced
+OF_A_MOMENT = (watch_epoch, leases, marks, process_rows)  # a store that nothing was added to has rows here; they are replaced
 ALIVE_SECONDS = 30
 
 

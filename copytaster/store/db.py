@@ -27,10 +27,12 @@ IDLE_SECONDS, STATEMENT_SECONDS = 15, 300  # a process that is held up loses its
 POSTGRESQL = {
     "connect_timeout": 10,
     "application_name": "copytaster",
-    "options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c statement_timeout={STATEMENT_SECONDS}s",
+    # Compiling a statement takes longer than any of ours runs.
+    "options": f"-c idle_in_transaction_session_timeout={IDLE_SECONDS}s -c statement_timeout={STATEMENT_SECONDS}s -c jit=off",
     "keepalives_idle": 30,  # a server that is gone without a word is noticed within a minute
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds; keepalives say nothing while something sent is not acknowledged
 }
 
 

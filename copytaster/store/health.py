@@ -96,21 +96,17 @@ def counts(tx: Tx) -> dict[str, int]:
     """Sources by health: ok, failing, waiting for their first reading, silent, paused."""
     found = source_rows.counts(tx)
     failing = _distinct(tx, endpoints.c.failures > 0)
-    waiting = _distinct(tx, endpoints.c.read_at.is_(None), ~_has(_AMONG.c.read_at.is_not(None)), ~_has(_AMONG.c.failures > 0))
+    fails = select(_AMONG.c.id).where(_AMONG.c.source_id == endpoints.c.source_id, _AMONG.c.failures > 0).exists()
+    waiting = _distinct(tx, endpoints.c.read_at.is_(None), ~fails, of_source=sources.c.baseline_at.is_(None))
     well = found.pop("active", 0) - failing - waiting
     named = {"ok": well, "failing": failing, "waiting": waiting, **found}
     return {state: number for state, number in named.items() if number}
 
 
-def _distinct(tx: Tx, *which: ColumnElement[bool]) -> int:
+def _distinct(tx: Tx, *which: ColumnElement[bool], of_source: ColumnElement[bool] = _LIVE) -> int:
     """Of how many live sources such an endpoint is; found by the endpoint, for such are few."""
-    live = select(sources.c.id).where(sources.c.id == endpoints.c.source_id, _LIVE).exists()
+    live = select(sources.c.id).where(sources.c.id == endpoints.c.source_id, _LIVE, of_source).exists()
     return tx.conn.execute(select(func.count(endpoints.c.source_id.distinct())).where(*which, live)).scalar_one()
-
-
-def _has(which: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether the source has an endpoint like this besides."""
-    return select(_AMONG.c.id).where(_AMONG.c.source_id == endpoints.c.source_id, which).exists()
 
 
 def links_waiting(tx: Tx) -> int:

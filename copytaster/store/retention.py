@@ -38,6 +38,11 @@ BATCH = 500  # rows in one transaction: on SQLite nobody else writes meanwhile, 
 BUCKETS_KEPT = dt.timedelta(days=4)  # copies are looked for within 72 hours of a story's first article
 BUCKETS = 10_000  # rows of signature buckets at once: there are 24 to a story
 FREE_PAGES = 2_000  # given back to the disk at once: 8 MB
+_OWED = (
+    select(deliveries.c.article_id)
+    .join(channels, channels.c.id == deliveries.c.channel_id)
+    .where(deliveries.c.state.in_(("pending", "sending")), channels.c.state == "active")
+)
 _SEEN = select(seen.c.link_id).where(seen.c.link_id == bindparam("id"))
 
 
@@ -77,8 +82,10 @@ def forget_articles(tx: Tx, old: Cutoffs, ids: Sequence[ArticleId]) -> int:
     """
     if old.texts is None:
         return 0
-    query = _old_articles(old.texts).where(articles.c.id.in_(ids))
-    rows = tx.conn.execute(query.with_for_update(skip_locked=True, of=articles)).all()
+    held = select(articles.c.id).where(articles.c.id.in_(ids)).with_for_update(skip_locked=True)
+    mine = tx.conn.execute(held).scalars().all()
+    # Asked again behind the lock that every edit takes: one that landed meanwhile may be owed to somebody.
+    rows = tx.conn.execute(_old_articles(old.texts).where(articles.c.id.in_(mine))).all()
     gone = [row.id for row in rows]
     if gone:
         tx.insert_new(seen, [{"link_id": row.id, "seen_at": row.first_seen_at} for row in rows])
@@ -89,10 +96,8 @@ def forget_articles(tx: Tx, old: Cutoffs, ids: Sequence[ArticleId]) -> int:
 
 
 def _old_articles(before: dt.datetime) -> Select[tuple[str, dt.datetime]]:
-    due = deliveries.c.state.in_(("pending", "sending")) & (channels.c.state == "active")
-    owed = select(deliveries.c.article_id).join(channels, channels.c.id == deliveries.c.channel_id).where(due)
     query = select(articles.c.id, articles.c.first_seen_at)
-    return query.where(articles.c.first_seen_at < before, articles.c.id.not_in(owed))
+    return query.where(articles.c.first_seen_at < before, articles.c.id.not_in(_OWED))
 
 
 def _texts_of(tx: Tx, ids: Sequence[ArticleId], since: int) -> None:
@@ -151,11 +156,16 @@ def _any_article(tx: Tx, before: dt.datetime) -> bool:
     return tx.conn.execute(select(articles.c.id).where(articles.c.first_seen_at < before).limit(1)).first() is not None
 
 
+def _any_owed(tx: Tx, before: dt.datetime) -> bool:
+    """Whether a message may still have to show where a match of before then was found."""
+    return tx.conn.execute(_OWED.where(deliveries.c.created_at < before).limit(1)).first() is not None
+
+
 def _match_months(tx: Tx, old: Cutoffs) -> bool:
     if old.matches is None:
         return True
     for month in months.held(tx, matches):
-        if month >= month_of(old.matches):
+        if month >= month_of(old.matches) or _any_owed(tx, months.end_of(month)):
             break
         if not months.forget(tx, matches, month, limit=BATCH):
             return False
@@ -180,9 +190,10 @@ def _links(tx: Tx, old: Cutoffs) -> bool:
 
 
 def _stories(tx: Tx, old: Cutoffs) -> bool:
+    """None whose copies are still looked for: they would begin another story, and alert again."""
     if old.texts is None:
         return True
-    empty = (stories.c.started_at < old.texts) & ~exists().where(articles.c.story_id == stories.c.id)
+    empty = (stories.c.started_at < min(old.texts, tx.now - BUCKETS_KEPT)) & ~exists().where(articles.c.story_id == stories.c.id)
     return _take(tx, stories.c.id, empty, stories.c.started_at)
 
 
@@ -200,7 +211,7 @@ def _messages(tx: Tx, old: Cutoffs) -> bool:
         return True
     settled = messages.c.state.in_(("sent", "failed")) & (messages.c.created_at < old.matches)
     query = select(messages.c.id).where(settled).order_by(messages.c.created_at).limit(BATCH)
-    ids = tx.conn.execute(query).scalars().all()
+    ids = tx.conn.execute(query.with_for_update(skip_locked=True)).scalars().all()  # or one that is just retried would go
     if ids:
         tx.conn.execute(delete(attempts).where(attempts.c.message_id.in_(ids)))
         tx.conn.execute(delete(messages).where(messages.c.id.in_(ids)))
@@ -216,7 +227,7 @@ def _refusals(tx: Tx, old: Cutoffs) -> bool:
 def _take(tx: Tx, key: ColumnElement[object], which: ColumnElement[bool], oldest: ColumnElement[object]) -> bool:
     ids = tx.conn.execute(select(key).where(which).order_by(oldest).limit(BATCH)).scalars().all()
     if ids:
-        tx.conn.execute(delete(key.table).where(key.in_(ids)))
+        tx.conn.execute(delete(key.table).where(key.in_(ids), which))  # unless it changed since we looked
     return len(ids) < BATCH
 
 

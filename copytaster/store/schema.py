@@ -92,8 +92,7 @@ watches = Table(
     Column("epoch", BigInteger, nullable=False),
     index("watches_epoch", "epoch"),
     index("watches_name", "name"),
-    index("watches_removed_at", "removed_at"),
-    index("watches_created_at_id", "created_at", "id"),
+    index("watches_created_at_id", "created_at", "id", where="removed_at IS NULL"),
 )
 
 watch_channels = Table(

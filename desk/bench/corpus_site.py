@@ -56,11 +56,13 @@ def load(folder: Path, *, now: dt.datetime) -> Corpus:
 
     Pages are marked as paced, so that a server's ``pages_per_second`` holds them (and nothing else) to that speed.
     """
-    truth_path = folder / "ground-truth.json"
-    if not truth_path.is_file():
-        raise Permanent(f"{folder} has no ground-truth.json; give a folder of recorded pages with their truth.")
-    truth: Mapping[str, Mapping[str, Any]] = json.loads(truth_path.read_text(encoding="utf-8"))
-    pages = _pages(folder, truth, now)
+    return load_all([folder], now=now)
+
+
+def load_all(folders: Sequence[Path], *, now: dt.datetime) -> Corpus:
+    """Several such folders as one corpus."""
+    taken: set[str] = set()
+    pages = [page for folder in folders for page in _pages(folder, taken, now)]
     by_host: defaultdict[str, list[CorpusPage]] = defaultdict(list)
     for page in pages:
         by_host[urlsplit(page.url).netloc].append(page)
@@ -68,8 +70,11 @@ def load(folder: Path, *, now: dt.datetime) -> Corpus:
     return Corpus(pages=pages, sites=sites)
 
 
-def _pages(folder: Path, truth: Mapping[str, Mapping[str, Any]], now: dt.datetime) -> list[CorpusPage]:
-    taken: set[str] = set()
+def _pages(folder: Path, taken: set[str], now: dt.datetime) -> list[CorpusPage]:
+    truth_path = folder / "ground-truth.json"
+    if not truth_path.is_file():
+        raise Permanent(f"{folder} has no ground-truth.json; give a folder of recorded pages with their truth.")
+    truth: Mapping[str, Mapping[str, Any]] = json.loads(truth_path.read_text(encoding="utf-8"))
     pages = []
     for key in sorted(truth):
         body = gzip.decompress((folder / "html" / f"{key}.html.gz").read_bytes())

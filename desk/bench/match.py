@@ -4,19 +4,18 @@ It owns the made-up articles and watches and the measuring; it must not know the
 """
 
 import gc
-import platform
 import random
-import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata, util
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
-from copytaster import __version__
 from copytaster.watches import WatchId
 from desk.bench.brute import brute_match
+from desk.bench.machine import describe
+from desk.bench.percolator import CLIENTS, Measured, Percolator
 from search.document import Document
 from search.matcher import Matcher
 from search.query import parse
@@ -30,21 +29,32 @@ _COMPARED = 40  # articles also matched by brute force
 _BRUTE_WATCHES = 10_000
 
 
-def bench_match(sizes: Sequence[int] = SIZES, *, articles: int = 1_000, seed: int = 7) -> dict[str, Any]:
-    """Measure each size in turn; rates are by the CPU time of one core, tokenising included.
+def bench_match(
+    sizes: Sequence[int] = SIZES, *, articles: int = 1_000, seed: int = 7, percolator: str | None = None
+) -> dict[str, Any]:
+    """Measure each size in turn; rates of ours are by the CPU time of one core, tokenising included.
 
-    Keys: ``machine``, ``input``, ``runs`` (one for each size: ``watches``, ``articles_per_second``, ``matches``,
-    ``memory_mb``, ``add_seconds``, ``equal_to_brute_force`` over ``compared_articles``) and, where pyahocorasick is
-    installed, ``peer`` in each run: it finds phrases only, evaluates nothing and gives no offsets in the printed text.
+    Keys: ``machine``, ``input`` and ``runs``, one for each size, with pyahocorasick where it is installed (it finds phrases
+    only, evaluates nothing and gives no offsets in the printed text) and, where its URL is given, a percolator. All are
+    explained in docs/performance.md.
     """
     made = _Made(seed)
     largest = made.watches(max(sizes))
     warming, corpus = made.articles(articles, largest), made.articles(articles, largest)
+    runs = [_run(largest[:size], warming, corpus, percolator) for size in sizes]
+    beside = {run["watches"]: run["percolator"] for run in runs if percolator}
     return {
-        "machine": _machine(),
+        "machine": describe(*(name for name in ("pyahocorasick",) if util.find_spec("ahocorasick"))),
         "input": {"articles": articles, "words": WORDS, "seed": seed, "vocabulary": _VOCABULARY, "mix": _MIX},
-        "runs": [_run(largest[:size], warming, corpus) for size in sizes],
+        **_headline(beside.get(10_000)),
+        "runs": runs,
     }
+
+
+def _headline(beside: Mapping[str, Any] | None) -> dict[str, float]:
+    if not beside:
+        return {}
+    return {"ratio_exact_10k": beside["ratio"], "ratio_exact_10k_one_a_request": beside["ratio_one_a_request"]}
 
 
 class _Made:
@@ -92,7 +102,9 @@ _KINDS: tuple[Callable[[str, str, str, str], str], ...] = (
 _MIX = "a quarter each: one word; a phrase of two; two phrases of two joined by OR; two words and a third excluded"
 
 
-def _run(watches: Sequence[str], warming: Sequence[Document], corpus: Sequence[Document]) -> dict[str, Any]:
+def _run(
+    watches: Sequence[str], warming: Sequence[Document], corpus: Sequence[Document], percolator: str | None
+) -> dict[str, Any]:
     memory = _memory(watches)
     began = time.process_time()
     matcher = _matcher(watches)
@@ -100,21 +112,61 @@ def _run(watches: Sequence[str], warming: Sequence[Document], corpus: Sequence[D
     for document in warming:  # other articles, off the clock: caches fill and rarities are learned, as in a worker
         matcher.match(document)
     gc.collect()
-    began = time.process_time()
-    matches = sum(len(matcher.match(document)) for document in corpus)
-    spent = time.process_time() - began
+    by_clock, began = time.perf_counter(), time.process_time()
+    found = [{each.watch_id for each in matcher.match(document)} for document in corpus]
+    spent, by_clock = time.process_time() - began, time.perf_counter() - by_clock
     rate = len(corpus) / spent
     compared = corpus[: max(1, _COMPARED * min(1, _BRUTE_WATCHES // len(watches)))]
     return {
         "watches": len(watches),
         "articles_per_second": round(rate, 1),
-        "matches": matches,
+        "matches": sum(map(len, found)),
         "memory_mb": round(memory, 2),
         "add_seconds": round(added, 3),
-        "equal_to_brute_force": _is_equal(matcher, watches, compared),
+        "equal_to_brute_force": _is_equal(found, watches, compared),
         "compared_articles": len(compared),
         **_peer(watches, corpus, rate),
+        **(_percolator(percolator, watches, warming, _Ours(corpus, found, rate, len(corpus) / by_clock)) if percolator else {}),
     }
+
+
+class _Ours(NamedTuple):
+    """What a percolator is held to: rates are articles a second of one core, by its time and by the clock."""
+
+    corpus: Sequence[Document]
+    found: Sequence[set[WatchId]]
+    rate: float
+    by_clock: float
+
+
+def _percolator(url: str, watches: Sequence[str], warming: Sequence[Document], ours: _Ours) -> dict[str, Any]:
+    with Percolator(url, [parse(query) for query in watches]) as percolator:
+        theirs = percolator.measure(warming, ours.corpus)
+    truth = {(at, watch) for at in theirs.found for watch in ours.found[at]}
+    told = {(at, WatchId(str(number))) for at, numbers in theirs.found.items() for number in numbers}
+    return {
+        "percolator": {
+            "name": f"Elasticsearch {theirs.version}",
+            "articles": len(theirs.found),
+            "missed": len(truth - told),
+            "invented": len(told - truth),
+            "add_seconds": round(theirs.add_seconds, 1),
+            "requests_at_once": CLIENTS,
+            "articles_a_request": theirs.batch,
+            **_rates(theirs, ours),
+        }
+    }
+
+
+def _rates(theirs: Measured, ours: _Ours) -> dict[str, Any]:
+    """In its best batches, and with one article a request; ``…_cpu`` by CPU time, of all its threads."""
+    found: dict[str, Any] = {}
+    for name, rate in (("", theirs.best), ("_one_a_request", theirs.one_by_one)):
+        found[f"articles_per_second{name}"] = round(rate.wall, 1)
+        found[f"ratio{name}"] = round(ours.by_clock / rate.wall, 2)
+        found[f"articles_per_cpu_second{name}"] = rate.cpu and round(rate.cpu, 1)
+        found[f"ratio_cpu{name}"] = rate.cpu and round(ours.rate / rate.cpu, 2)
+    return found
 
 
 def _matcher(watches: Sequence[str]) -> Matcher:
@@ -136,9 +188,9 @@ def _memory(watches: Sequence[str]) -> float:
     return held / 1e6
 
 
-def _is_equal(matcher: Matcher, watches: Sequence[str], corpus: Sequence[Document]) -> bool:
+def _is_equal(found: Sequence[set[WatchId]], watches: Sequence[str], corpus: Sequence[Document]) -> bool:
     queries = {str(number): parse(query) for number, query in enumerate(watches)}
-    return all({found.watch_id for found in matcher.match(document)} == brute_match(document, queries) for document in corpus)
+    return all(ours == brute_match(document, queries) for ours, document in zip(found, corpus, strict=False))
 
 
 def _peer(watches: Sequence[str], corpus: Sequence[Document], ours: float) -> dict[str, Any]:
@@ -166,12 +218,3 @@ def _peer(watches: Sequence[str], corpus: Sequence[Document], ours: float) -> di
 def _phrases(watches: Sequence[str]) -> Iterator[str]:
     for query in watches:
         yield from (" ".join(term.words) for term in parse(query).terms)
-
-
-def _machine() -> dict[str, str]:
-    return {
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "python": sys.version.split()[0],
-        "copytaster": __version__,
-    }

@@ -15,19 +15,29 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
 import psutil
+from sqlalchemy import select
 
-from copytaster.store import articles, refusals
+from copytaster.config import Config
+from copytaster.store import articles, refusals, schema
 from copytaster.text import words
-from desk.bench.corpus_site import Corpus, load
+from desk.bench.corpus_site import Corpus, load_all
+from desk.bench.costs import Meter, costs, pace
 from desk.bench.machine import describe
+from desk.bench.outside import Outside, borrowed
+from desk.bench.peers import measure as measure_peers
 from desk.bench.rig import Rig
 from desk.bench.tree import Watcher, proportional_bytes
 from desk.loopback import seconds_to_alert
 
+CALM, MOST_CALMING_SECONDS = 0.1, 60  # CPU seconds in a second, of all processes that wait for work
+EMBEDDED = Outside({}, {}, {})
+Servers = Mapping[str, psutil.Process | None]
 BASELINE = """
 import json, sys, time, trafilatura
 pages = json.load(sys.stdin)
@@ -39,50 +49,105 @@ json.dump({"cpu_seconds": time.process_time() - began, "texts": texts}, sys.stdo
 """
 
 
-def run(folder: pathlib.Path, *, watches: int = 100, pages_per_second: float | None = 10.0, seed: int = 1) -> dict[str, Any]:
-    """One run over a corpus folder; returns the figures under the keys that docs/performance.md explains."""
-    corpus = load(folder, now=dt.datetime.now(dt.UTC))
-    baseline = _trafilatura(corpus)
-    queries = rare_queries(baseline["texts"], watches, random.Random(seed))  # noqa: S311  a benchmark's choice
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many processes take part."""
+
+    workers: int = 2
+    crawlers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The pages, the watches and what ``trafilatura.extract`` takes for the pages: the same for each run of one call."""
+
+    name: str
+    corpus: Corpus
+    queries: Sequence[tuple[str, str]]
+    alone: float
+    pages_per_second: float | None
+
+    @classmethod
+    def of(cls, folders: Sequence[pathlib.Path], watches: int = 100, pages_per_second: float | None = 10.0) -> "Input":
+        corpus = load_all(folders, now=dt.datetime.now(dt.UTC))
+        baseline = _trafilatura(corpus)
+        queries = rare_queries(baseline["texts"], watches, random.Random(1))  # noqa: S311  a benchmark's choice
+        name = " and ".join(folder.name for folder in folders)
+        return cls(name, corpus, queries, baseline["cpu_seconds"], pages_per_second)
+
+
+def run(given: Input, sizes: Sequence[Size], *, services: Config | None = None, peers: bool = False) -> dict[str, Any]:
+    """One run for each size; returns the figures under the keys that docs/performance.md explains.
+
+    ``services``: on those that this configuration names, each run in a database, an index and a Redis of its own; None:
+    on the embedded ones.
+    """
+    runs: list[dict[str, Any]] = []
+    versions: Mapping[str, str] = {}
+    for size in sizes:
+        with borrowed(services) if services else nullcontext(EMBEDDED) as outside:
+            runs.append({**asdict(size), **_run(given, size, outside)})
+            versions = outside.versions
+    return {
+        "corpus": given.name,
+        "machine": describe("scrapy", "celery", "redis", "sqlalchemy", "trafilatura", *(["elasticsearch"] if services else [])),
+        "services": versions,
+        **({"peers": measure_peers(given.corpus.pages)} if peers else {}),
+        **(runs[0] if len(runs) == 1 else {"runs": runs}),
+    }
+
+
+def _run(given: Input, size: Size, outside: Outside) -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory(prefix="copytaster-bench-") as tmp,
-        Rig(pathlib.Path(tmp), corpus.sites, pages_per_second=pages_per_second) as rig,
+        Rig(
+            pathlib.Path(tmp),
+            given.corpus.sites,
+            pages_per_second=given.pages_per_second,
+            environment=outside.variables,
+            workers=size.workers,
+            crawlers=size.crawlers,
+        ) as rig,
     ):
-        rig.add_watches(queries)
+        rig.add_watches(given.queries)
         rig.start()
-        return {
-            "corpus": folder.name,
-            "machine": describe("scrapy", "celery", "redis", "sqlalchemy", "trafilatura"),
-            **_measure(rig, corpus, baseline["cpu_seconds"]),
-        }
+        return _measure(rig, given, size, outside.servers)
 
 
-def _measure(rig: Rig, corpus: Corpus, alone: float) -> dict[str, Any]:
-    """``alone``: CPU seconds of the peer over the same pages."""
+def _measure(rig: Rig, given: Input, size: Size, servers: Servers) -> dict[str, Any]:
     assert rig.process
-    root = psutil.Process(rig.process.pid)
-    time.sleep(3)  # what starts is still settling
-    idle = proportional_bytes(root)
-    watcher = Watcher(root)
-    watcher.start()
-    before, before_stages = watcher.cpu_seconds(), _stage_seconds(rig)
-    began = time.monotonic()
-    rig.add_sources(_listings(corpus))
-    rig.wait(rig.settled, 120 + 3 * len(corpus.pages) / (rig.pages_per_second or 20), "the run")
-    wall = time.monotonic() - began
-    after, stages = watcher.cpu_seconds(), _stage_seconds(rig)
-    watcher.stop()
-    spent = {role: after[role] - before.get(role, 0.0) for role in after}
-    took = {stage: stages[stage] - before_stages.get(stage, 0.0) for stage in stages}
+    up, corpus = psutil.Process(rig.process.pid), given.corpus
+    _await_calm(up)
+    idle = proportional_bytes(up)
+    with Meter(up, servers, (rig.folder / "data" / "metrics").resolve()) as meter:
+        began = time.monotonic()
+        rig.add_sources(_listings(corpus))
+        rig.wait(rig.settled, 120 + 3 * len(corpus.pages) / (rig.pages_per_second or 20), "the run")
+        wall = time.monotonic() - began
     return {
         **_outcome(rig, corpus, wall),
-        **_costs(len(corpus.pages), spent, took, alone),
+        **costs(meter, len(corpus.pages), given.alone),
+        **pace(meter, wall, workers=size.workers, crawlers=size.crawlers),
         **_latency(rig),
-        "peak_rss_mb": {role: round(size / 1e6, 1) for role, size in sorted(watcher.peaks().items())},
-        "idle_pss_mb": {role: round(size / 1e6, 1) for role, size in sorted(idle.items())},
+        "peak_rss_mb": _megabytes(meter.peaks()),
+        "idle_pss_mb": _megabytes(idle),
         "idle_pss_total_mb": round(sum(idle.values()) / 1e6, 1),
         "pages_per_second_served": rig.pages_per_second,
     }
+
+
+def _await_calm(up: psutil.Process) -> None:
+    """Until the processes have loaded what they need: what starting costs is no page's cost."""
+    watcher, used = Watcher(up), 0.0
+    for _ in range(MOST_CALMING_SECONDS):
+        before, used = used, sum(watcher.cpu_seconds().values())
+        if before > 0 and used - before < CALM:
+            return
+        time.sleep(1)
+
+
+def _megabytes(sizes: Mapping[str, int]) -> dict[str, float]:
+    return {role: round(size / 1e6, 1) for role, size in sorted(sizes.items())}
 
 
 def _listings(corpus: Corpus) -> list[str]:
@@ -108,21 +173,19 @@ def _outcome(rig: Rig, corpus: Corpus, wall: float) -> dict[str, Any]:
         "repeats": len(messages) - len(set(messages)),
         "wall_seconds": round(wall, 2),
         "articles_per_second": round(read / wall, 2),
+        "steady_articles_per_second": _steady(rig),
     }
 
 
-def _costs(count: int, spent: Mapping[str, float], took: Mapping[str, float], alone: float) -> dict[str, Any]:
-    """CPU by process and by stage; all that is not extraction, Redis included, against the peer's extraction."""
-    extraction = took.get("extract", 0.0)
-    beyond = sum(spent.values()) - extraction
-    return {
-        "cpu_ms_per_page": {role: round(1000 * used / count, 2) for role, used in sorted(spent.items())},
-        "stage_cpu_ms_per_page": {stage: round(1000 * used / count, 2) for stage, used in sorted(took.items())},
-        "trafilatura_ms_per_page": round(1000 * alone / count, 2),
-        "extraction_over_trafilatura": round(extraction / alone, 3),
-        "beyond_extraction_ms_per_page": round(1000 * beyond / count, 2),
-        "beyond_extraction_over_trafilatura": round(beyond / alone, 3),
-    }
+def _steady(rig: Rig) -> float | None:
+    """Between the tenth and the ninetieth of a hundred: without the start, in which there is nothing to read, and the tail."""
+    with rig.store.read() as tx:
+        times = sorted(tx.conn.execute(select(schema.articles.c.read_at)).scalars())
+    first, last = len(times) // 10, len(times) * 9 // 10
+    if last - first < 10:
+        return None
+    between: dt.timedelta = times[last] - times[first]
+    return round((last - first) / between.total_seconds(), 2)
 
 
 def _latency(rig: Rig) -> dict[str, float]:
@@ -133,18 +196,6 @@ def _latency(rig: Rig) -> dict[str, float]:
         return {}
     cuts = statistics.quantiles(late, n=100, method="inclusive")
     return {"fetch_to_delivery_p50": round(cuts[49], 3), "fetch_to_delivery_p99": round(cuts[98], 3), "latencies": len(late)}
-
-
-def _stage_seconds(rig: Rig) -> dict[str, float]:
-    """CPU seconds of each stage so far, as the processes themselves counted them."""
-    from prometheus_client import CollectorRegistry
-    from prometheus_client.multiprocess import MultiProcessCollector
-
-    registry = CollectorRegistry()
-    folder = (rig.folder / "data" / "metrics").resolve()
-    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]
-    samples = [sample for metric in registry.collect() for sample in metric.samples]
-    return {each.labels["stage"]: each.value for each in samples if each.name == "copytaster_stage_cpu_seconds_total"}
 
 
 def _trafilatura(corpus: Corpus) -> dict[str, Any]:

@@ -9,16 +9,16 @@ import os
 import pathlib
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from sqlalchemy import func, select
 
-from copytaster.config import Config
+from copytaster.config import Config, RedisConfig, SearchConfig, StoreConfig
 from copytaster.errors import Transient
 from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId
-from copytaster.store import Store, articles, deliveries, pages, processes, sources, watches
+from copytaster.store import Store, Tx, articles, deliveries, pages, processes, sources, watches
 from copytaster.store.schema import endpoints, links, messages
 from copytaster.urls import host_of, normalize, url_id
 from copytaster.watches import Watch, WatchId
@@ -31,6 +31,17 @@ from search.document import Document
 from search.query import Query, parse
 from workers.bootstrap import open_store
 
+UNREAD = select(func.count()).where(endpoints.c.read_at.is_(None))
+UNFETCHED = select(func.count()).where(links.c.state.in_(("found", "fetched")))
+UNSENT = select(func.count()).where(messages.c.state == "pending")
+LEFT: Mapping[str, Callable[[Tx], int]] = {
+    "endpoints": lambda tx: tx.conn.execute(UNREAD).scalar_one(),
+    "links": lambda tx: tx.conn.execute(UNFETCHED).scalar_one(),
+    "pages": pages.waiting,
+    "deliveries": deliveries.due,
+    "messages": lambda tx: tx.conn.execute(UNSENT).scalar_one(),
+    "index": articles.unindexed,
+}
 KINDS = {"crawl", "worker", "beat"}
 Pair = tuple[str, str]  # watch id, story id
 
@@ -44,6 +55,7 @@ class Rig:
     pages_per_second: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     workers: int = 2
+    crawlers: int = 1
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     site: SiteProcess = field(init=False)
     sink: SinkProcess = field(init=False)
@@ -53,6 +65,7 @@ class Rig:
     def __enter__(self) -> Self:
         self.site = self._stack.enter_context(SiteProcess(self.sites, pages_per_second=self.pages_per_second))
         self.sink = self._stack.enter_context(SinkProcess("webhook", self.folder / "received.jsonl"))
+        (self.folder / "copytaster.toml").touch()
         self.store = open_store(self.config())
         return self
 
@@ -62,20 +75,31 @@ class Rig:
         self._stack.close()
 
     def variables(self) -> dict[str, str]:
-        """The environment of every process: no delay between requests, for here the only server asked is ours."""
+        """The environment of every process: no delay between requests, for here the only server asked is ours.
+
+        Nothing of the user's own configuration gets in: a run must not write to a store that somebody works with.
+        """
         return {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("COPYTASTER_")},
+            "COPYTASTER_CONFIG": str(self.folder / "copytaster.toml"),
             "COPYTASTER_DATA_DIR": str(self.folder / "data"),
             "COPYTASTER_LOG_LEVEL": "warning",
             "COPYTASTER_GUARD__ALLOW": '["127.0.0.1/32"]',
             "COPYTASTER_CRAWL__DELAY_SECONDS": "0",
             "COPYTASTER_CRAWL__AUTOTHROTTLE": "false",
+            "COPYTASTER_CRAWL__PROCESSES": str(self.crawlers),
             "COPYTASTER_WEB__PORT": "0",
             **self.environment,
         }
 
     def config(self) -> Config:
-        return Config(data_dir=self.folder / "data")
+        urls = {section: self.environment.get(f"COPYTASTER_{section.upper()}__URL", "") for section in ("store", "redis")}
+        return Config(
+            data_dir=self.folder / "data",
+            store=StoreConfig(url=urls["store"]),
+            redis=RedisConfig(url=urls["redis"]),
+            search=SearchConfig(),
+        )
 
     def start(self, seconds: float = 60.0) -> None:
         """``copytaster up``, until every kind of process got on."""
@@ -144,22 +168,13 @@ class Rig:
 
     def settled(self) -> bool:
         """Every endpoint read, every link fetched, every page ingested, every delivery sent, every article indexed."""
-        return not any(self.left().values())
+        with self.store.read() as tx:  # it is asked ten times a second: the first thing that is left is enough
+            return not any(count(tx) for count in LEFT.values())
 
     def left(self) -> dict[str, int]:
         """What is still to do, by stage."""
         with self.store.read() as tx:
-            unread = select(func.count()).where(endpoints.c.read_at.is_(None))
-            unfetched = select(func.count()).where(links.c.state.in_(("found", "fetched")))
-            unsent = select(func.count()).where(messages.c.state == "pending")
-            return {
-                "endpoints": tx.conn.execute(unread).scalar_one(),
-                "links": tx.conn.execute(unfetched).scalar_one(),
-                "pages": pages.waiting(tx),
-                "deliveries": deliveries.due(tx),
-                "messages": tx.conn.execute(unsent).scalar_one(),
-                "index": articles.unindexed(tx),
-            }
+            return {name: count(tx) for name, count in LEFT.items()}
 
     def truth(self) -> set[Pair]:
         """What had to be told: every stored article against every watch, by brute force."""

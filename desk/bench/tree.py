@@ -2,6 +2,7 @@
 
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import psutil
@@ -11,13 +12,15 @@ from desk.up import PREFIX
 SAMPLE_SECONDS = 0.25
 
 
-@dataclass(slots=True)
-class Usage:
-    """Of one role: CPU seconds of all its processes, and the largest memory seen (RSS of one process, bytes)."""
+def role_of(process: psutil.Process) -> str:
+    """By the name that the supervisor gave it; the embedded server by its program; else the supervisor itself.
 
-    cpu_seconds: float = 0.0
-    peak_rss: int = 0
-    processes: int = 0
+    Crawlers are numbered where there are several: they are one role.
+    """
+    name = process.name()
+    if name.startswith(PREFIX):
+        return name.removeprefix(PREFIX).rstrip("0123456789-")
+    return "redis" if "valkey" in name or "redis" in name else "up"
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class Watcher:
     """Samples the processes below ``root`` until stopped; a process that ends between two samples costs a little accuracy."""
 
     root: psutil.Process
+    role_of: Callable[[psutil.Process], str] = role_of
     _cpu: dict[tuple[int, float], tuple[str, float]] = field(default_factory=dict)
     _peak: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -48,13 +52,13 @@ class Watcher:
         for process in _tree(self.root):
             try:
                 with process.oneshot():
-                    role, times = role_of(process), process.cpu_times()
+                    role, times = self.role_of(process), process.cpu_times()
                     rss = process.memory_info().rss
             except psutil.Error:
                 continue
             # What a boxed child took is its parent's after its end, and nobody's sample of its own.
             used = times.user + times.system + times.children_user + times.children_system
-            if _is_pool_parent(process, role):
+            if self._is_pool_parent(process, role):
                 used = times.user + times.system  # its children are in the tree themselves
             self._cpu[process.pid, process.create_time()] = role, used
             self._peak[role] = max(self._peak[role], rss)
@@ -70,20 +74,11 @@ class Watcher:
     def peaks(self) -> dict[str, int]:
         return dict(self._peak)
 
-
-def _is_pool_parent(process: psutil.Process, role: str) -> bool:
-    try:
-        return role == "up" or any(role_of(child) == role for child in process.children())
-    except psutil.Error:
-        return False
-
-
-def role_of(process: psutil.Process) -> str:
-    """By the name that the supervisor gave it; the embedded server by its program; else the supervisor itself."""
-    name = process.name()
-    if name.startswith(PREFIX):
-        return name.removeprefix(PREFIX)
-    return "redis" if "valkey" in name or "redis" in name else "up"
+    def _is_pool_parent(self, process: psutil.Process, role: str) -> bool:
+        try:
+            return role == "up" or any(self.role_of(child) == role for child in process.children())
+        except psutil.Error:
+            return False
 
 
 def _tree(root: psutil.Process) -> list[psutil.Process]:

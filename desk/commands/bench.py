@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,9 @@ app = group("Measure.\n\nExample: copytaster bench match --json")
 def match(
     watches: Annotated[list[int] | None, typer.Option(min=1, max=1_000_000, help="So many watches; 100 to 100,000.")] = None,
     articles: Annotated[int, typer.Option(min=1, max=1_000_000, help="So many articles.")] = 1_000,
+    percolator: Annotated[
+        str | None, typer.Option(metavar="URL", help="Measure this Elasticsearch's percolator beside it; 7 to 9, for trials.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Measure the matcher with 100 to 100,000 watches, equal to brute force.
@@ -27,7 +30,7 @@ def match(
     """
     from desk.bench import match as bench
 
-    found = bench.bench_match(tuple(watches) if watches else bench.SIZES, articles=articles)
+    found = bench.bench_match(tuple(watches) if watches else bench.SIZES, articles=articles, percolator=percolator)
     _print(found, found.get("runs", ()), json=json)
 
 
@@ -49,10 +52,18 @@ def extract(corpus: Corpus = None, json: AsJson = False) -> None:
 
 
 @app.command()
-def pipeline(
-    corpus: Corpus = None,
+def pipeline(  # noqa: PLR0917  options of the command line, which typer reads by name
+    corpus: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="A folder of recorded pages; the demo's own unless one is named.")
+    ] = None,
     watches: Annotated[int, typer.Option(min=1, max=100_000, help="So many, of the corpus' own rare words.")] = 100,
     pages_per_second: Annotated[float, typer.Option(min=0, help="How fast the sites answer; 0: as fast as they can.")] = 10.0,
+    workers: Annotated[list[int] | None, typer.Option(min=1, max=256, help="So many processes that read; one run each.")] = None,
+    crawlers: Annotated[list[int] | None, typer.Option(min=1, max=64, help="So many crawlers; one run each.")] = None,
+    services: Annotated[
+        bool, typer.Option("--services", help="On the PostgreSQL, Redis and Elasticsearch of the configuration.")
+    ] = False,
+    peers: Annotated[bool, typer.Option("--peers", help="The same pages through news-please and fundus, too.")] = False,
     json: AsJson = False,
 ) -> None:
     """Measure the whole: crawl, read, match and deliver a corpus served on loopback.
@@ -60,9 +71,19 @@ def pipeline(
     Example: copytaster bench pipeline --corpus pages/ --json
     """
     from desk.bench import pipeline as bench
+    from desk.opening import config
 
-    with _folder(corpus) as folder:
-        _print(bench.run(folder, watches=watches, pages_per_second=pages_per_second or None), (), json=json)
+    sizes = [bench.Size(reading, crawling) for crawling in crawlers or [1] for reading in workers or [2]]
+    with _folders(corpus) as folders:
+        given = bench.Input.of(folders, watches, pages_per_second or None)
+        found = bench.run(given, sizes, services=config() if services else None, peers=peers)
+    _print(found, found.get("runs", ()), json=json)
+
+
+@contextmanager
+def _folders(corpora: list[Path] | None) -> Iterator[list[Path]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(_folder(each)) for each in corpora or (None,)]
 
 
 @contextmanager

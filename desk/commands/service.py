@@ -43,12 +43,15 @@ def init(force: Annotated[bool, typer.Option("--force", help="Overwrite the file
 
 @app.command()
 def check(
-    setup: Annotated[bool, typer.Option("--setup", help="First bring the store to the newest schema.")] = False,
+    setup: Annotated[bool, typer.Option("--setup", help="First bring store and search index into shape.")] = False,
     json: AsJson = False,
 ) -> None:
     """Check the configuration and each service; say how to mend what is wrong.
 
-    Example: copytaster check
+    With --setup the store gets the newest schema and the cluster its index template; where search.url carries an
+    administrator's user and password, also a role and an API key for copytaster, which is printed once.
+
+    Example: copytaster check --setup
     """
     from desk.checks import findings
 
@@ -66,14 +69,15 @@ def check(
 @app.command()
 def up(
     workers: Annotated[int, typer.Option(min=0, max=256, help="So many processes that read pages; 0: one a core.")] = 0,
+    crawlers: Annotated[int, typer.Option(min=0, max=64, help="So many that fetch; 0: as configured.")] = 0,
 ) -> None:
     """Run everything on this machine; Ctrl-C stops all cleanly.
 
-    Example: copytaster up --workers 4
+    Example: copytaster up --workers 4 --crawlers 2
     """
     from desk.up import up as run
 
-    run(config(), workers)
+    run(config(), workers, crawlers)
 
 
 @app.command()

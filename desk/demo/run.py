@@ -115,6 +115,8 @@ def run_demo(*, keep: bool = False) -> None:
     """The whole show; raises Transient where copytaster itself does not come up."""
     from rich.console import Console
 
+    for name in [each for each in os.environ if each.startswith("COPYTASTER_")]:
+        del os.environ[name]  # settings of an installation, its store above all, would win over the demo's own
     console = Console(highlight=False)
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background ignores SIGINT; whatever ends us ends all we started
         signal.signal(number, signal.default_int_handler)

@@ -49,6 +49,12 @@ def rules_for(url: str) -> SiteRules:
     return _registry.get(host_of(url).removeprefix("www."), _PLAIN)
 
 
+def names() -> list[str]:
+    """The hosts that have rules of their own."""
+    _load()
+    return [each for name in _registry for each in (name, f"www.{name}")]
+
+
 def missing_endpoints(
     sources: Iterable[Source], known: Callable[[Source], Iterable[Endpoint]], now: dt.datetime
 ) -> list[Endpoint]:

@@ -17,6 +17,7 @@ from copytaster.errors import CopytasterError, Rejected
 from copytaster.news import Source, SourceId
 from copytaster.store import Store, sources
 from copytaster.store.hosts import HostLease, Manners
+from scrapers.admission import AdmissionMiddleware
 from scrapers.articles import ArticleFetcher
 from scrapers.crawl import Crawl
 from scrapers.frontier import Frontier, Hint
@@ -54,6 +55,9 @@ class NewsSpider(Spider):
         self._fetcher = ArticleFetcher(self.fetch, render=self.config.crawl.render)
         self._crawl = Crawl(self._frontier, SlotPace(self.crawler, robots), self.work, self.config)
         crawl = self._crawl
+        admission = self.crawler.get_downloader_middleware(AdmissionMiddleware)
+        assert admission is not None
+        admission.admit, admission.leave = crawl.admit, crawl.leave
         robots.recall = self._frontier.robots
         robots.keep = lambda host, status, body: crawl.keep(RobotsRead(host=host, status=status, body=body))
         try:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from copytaster.errors import Permanent, Rejected
-from copytaster.store import Store, backup, copying, processes, refusals, schema
+from copytaster.store import Store, backup, copying, leases, marks, processes, refusals, schema
 from copytaster.store.rawrows import Shape, Tally, read
 from tests.copytaster import full_store
 
@@ -92,6 +92,15 @@ def test_a_store_with_rows_is_no_target_and_stays_as_it_was(store, other):
     with pytest.raises(Rejected, match=r"is not empty \(1 rows in seen\)"):
         backup.carry(store, other, quietly)
     assert tables(other) == before
+
+
+def test_a_store_that_was_started_once_and_has_nothing_yet_is_a_target(store, other):
+    fill(store)
+    with other.write() as tx:
+        marks.put(tx, "facts.sources", marks.Mark())
+        leases.take(tx, "reconcile", "me", seconds=5)
+    backup.carry(store, other, quietly)
+    assert tables(other) == tables(store)
 
 
 def test_a_row_that_changes_on_its_way_is_noticed_and_nothing_is_kept(store, other, monkeypatch):

@@ -40,6 +40,19 @@ def configured(monkeypatch, variables):
 
 def command(args):
     """The names of the command that ``copytaster ARGS`` is; raises where the command line would refuse it."""
+    here, context, names, left = _found(args)
+    with here.make_context(names[-1], left, parent=context):
+        return names
+
+
+def unknown(args):
+    """Those of the options that the command has not; it may lack arguments, as in a text that speaks of it."""
+    here, _, _, left = _found(args)
+    known = {option for param in here.params for option in (*param.opts, *param.secondary_opts)}
+    return [arg for arg in left if arg.startswith("-") and arg not in known]
+
+
+def _found(args):
     here, context, names, left = root(), None, [], [str(arg) for arg in args]
     while hasattr(here, "resolve_command"):  # a group; typer brings a click of its own, so its type tells nothing
         context = here.make_context("copytaster", left, parent=context, allow_extra_args=True, ignore_unknown_options=True)
@@ -47,8 +60,7 @@ def command(args):
         assert found is not None
         names.append(name)
         here = found
-    with here.make_context(names[-1], left, parent=context):
-        return names
+    return here, context, names, left
 
 
 def dotenv(text):

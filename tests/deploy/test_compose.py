@@ -108,9 +108,17 @@ def test_only_what_people_look_at_is_published_and_on_loopback_alone():
 def test_only_what_reads_sites_and_sends_alerts_has_a_way_out():
     networks = compose()["networks"]
     assert networks["inside"] == {"internal": True}
+    assert networks["front"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
     assert {name for name, service in SERVICES.items() if "outside" in service["networks"]} == {"crawl", "deliver", "beat"}
     assert {name for name, service in SERVICES.items() if "front" in service["networks"]} == {"web", "kibana", "grafana"}
     assert all("inside" in service["networks"] for service in SERVICES.values())
+
+
+def test_commands_that_look_at_a_site_are_shown_where_a_site_can_be_reached():
+    text = "\n".join((DEPLOY.parent / page).read_text("utf-8") for page in ("docs/deploying.md", "deploy/runbook.md"))
+    shown = re.findall(r"docker compose -f deploy/compose\.yaml exec (\w+) copytaster", text)
+    assert shown
+    assert all("outside" in SERVICES[name]["networks"] for name in shown)
 
 
 # -- our own processes --------------------------------------------------------------------------------------------------
@@ -198,12 +206,14 @@ def test_alertmanager_s_configuration_is_ours_but_calls_the_web_service(tmp_path
     variables = {**os.environ, "OPERATOR_TOKEN": "a token"}
     subprocess.run(["/bin/sh", "-euc", script], env=variables, check=True)
     written = yaml.safe_load((tmp_path / "alertmanager.yml").read_text("utf-8"))
-    (hook,) = [hook for receiver in written["receivers"] for hook in receiver.get("webhook_configs", ())]
-    host, _, path = hook["url"].removeprefix("http://").partition("/")
-    assert host == f"web:{WEB_PORT}"
-    assert f"/{path}" in routes(tmp_path, monkeypatch)
     token = tmp_path / "copytaster-token"
-    assert hook["http_config"]["authorization"]["credentials_file"] == str(token)
+    hooks = [hook for receiver in written["receivers"] for hook in receiver["webhook_configs"]]
+    assert hooks
+    for hook in hooks:
+        host, _, path = hook["url"].removeprefix("http://").partition("/")
+        assert host == f"web:{WEB_PORT}"
+        assert f"/{path}" in routes(tmp_path, monkeypatch)
+        assert hook["http_config"]["authorization"]["credentials_file"] == str(token)
     assert (token.read_text("utf-8"), token.stat().st_mode & 0o777) == ("a token", 0o600)
     checked = subprocess.run(
         [finding.need("amtool"), "check-config", tmp_path / "alertmanager.yml"], capture_output=True, text=True, check=False

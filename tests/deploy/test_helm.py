@@ -339,6 +339,15 @@ def test_only_what_reads_sites_and_sends_alerts_reaches_the_world():
     assert {kind for kind in (*KINDS, "migrate") for each in out if chosen(each, kind)} == {"crawl", "deliver", "beat"}
 
 
+def test_the_notes_show_commands_in_pods_that_reach_the_world():
+    """`source add` looks at the site."""
+    notes = (CHART / "templates/NOTES.txt").read_text("utf-8")
+    (world,) = [each for name, each in of_kind("NetworkPolicy").items() if name.endswith("-world")]
+    shown = re.findall(r"exec deployment/\{\{.*?\}\}-(\w+) -- copytaster", notes)
+    assert shown
+    assert all(chosen(world, kind) for kind in shown)
+
+
 def test_what_the_network_denies_our_own_guard_denies_too():
     (world,) = [each for name, each in of_kind("NetworkPolicy").items() if name.endswith("-world")]
     blocks = [peer["ipBlock"] for peer in world["spec"]["egress"][0]["to"]]

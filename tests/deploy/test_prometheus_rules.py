@@ -35,7 +35,8 @@ def run(promtool, *arguments):
 
 def test_every_alert_fires_when_it_should_and_is_quiet_when_it_should_be(promtool, tmp_path):
     files = [str(path) for path in sorted(RULES.glob("*.yml"))]
-    document = {"rule_files": files, "evaluation_interval": "15s", "tests": [as_promtool_wants(case) for case in CASES]}
+    # Half as often as Prometheus does: no alert waits for less than a minute, and it takes half the time.
+    document = {"rule_files": files, "evaluation_interval": "30s", "tests": [as_promtool_wants(case) for case in CASES]}
     (tmp_path / "cases.yml").write_text(yaml.safe_dump(document))
     done = run(promtool, "test", "rules", tmp_path / "cases.yml")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -105,9 +105,9 @@ def teller(page, folder):
     (folder / "token").write_text(f"{TOKEN}\n")
     config = yaml.safe_load((DEPLOY / "alertmanager/alertmanager.yml").read_text("utf-8"))
     config["route"]["group_wait"] = "1s"
-    (hook,) = config["receivers"][0]["webhook_configs"]
-    hook["url"] = hook["url"].replace("127.0.0.1:8750", page)
-    hook["http_config"]["authorization"]["credentials_file"] = str(folder / "token")
+    for hook in [hook for receiver in config["receivers"] for hook in receiver["webhook_configs"]]:
+        hook["url"] = hook["url"].replace("127.0.0.1:8750", page)
+        hook["http_config"]["authorization"]["credentials_file"] = str(folder / "token")
     return config
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 
 from tests.deploy.deployed import DEPLOY, METRICS_PORT, WEB_PORT, command, configured
 from tests.services import finding
@@ -116,6 +117,41 @@ def test_no_two_processes_of_a_machine_want_one_port(monkeypatch):
     taken = [port for port in ports if port] + [str(WEB_PORT)]
     assert len(taken) == len(set(taken)) == len(STAGES) + 4  # two crawlers, beat, web
     assert str(METRICS_PORT) in taken
+
+
+def test_a_command_by_hand_runs_with_the_user_and_the_settings_of_the_units(tmp_path):
+    (tmp_path / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', "utf-8")
+    (tmp_path / "systemd-run").chmod(0o755)
+    variables = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    program = [UNITS / "copytaster.sh", "source", "add", "two words"]
+    said = subprocess.run(program, env=variables, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert said[said.index(PROGRAM) :] == [PROGRAM, "source", "add", "two words"]
+    given, units = said[: said.index(PROGRAM)], read(UNITS / "copytaster-.service.d/10-hardened.conf")
+    for name, option in (
+        ("User", "--uid="),
+        ("Group", "--gid="),
+        ("WorkingDirectory", "--working-directory="),
+        ("UMask", "--property=UMask="),
+        ("EnvironmentFile", "--property=EnvironmentFile="),
+    ):
+        assert option + units["Service", name][0] in given
+    settings = units["Service", "Environment"][0].split()
+    assert {f"--setenv={each}" for each in settings if "LOG_FORMAT" not in each} <= set(given)
+
+
+def test_prometheus_reads_each_process_where_its_unit_lets_it_listen():
+    ports = {}
+    for group in yaml.safe_load((DEPLOY / "prometheus/targets/copytaster.yml").read_text("utf-8")):
+        asked = {target.rpartition(":")[2] for target in group["targets"]}
+        ports.setdefault(group["labels"]["role"], set()).update(asked)
+    given = {"web": {str(WEB_PORT)}}
+    for name in INSTANCES:
+        port = environment(name).get("COPYTASTER_METRICS__PORT")
+        if port:
+            kind = name.removeprefix("copytaster-").removesuffix(".service")
+            role = kind.partition("@")[2] if kind.startswith("worker@") else kind.partition("@")[0]
+            given.setdefault(role, set()).add(port)
+    assert ports == given
 
 
 def test_every_stage_has_a_worker_that_may_finish_its_task():

@@ -172,7 +172,7 @@ def test_a_disk_that_is_full_for_a_plain_file_is_one_clear_sentence(call, monkey
 
 
 def test_a_fault_of_our_own_keeps_its_traceback_and_says_so(call, monkeypatch):
-    monkeypatch.setattr("copytaster.store.watches.every", lambda _: 1 / 0)
+    monkeypatch.setattr("copytaster.store.watches.page", lambda *_, **__: 1 / 0)
     done = call("watch", "list")
     assert done.code == 1
     assert "ZeroDivisionError" in done.err
@@ -180,10 +180,10 @@ def test_a_fault_of_our_own_keeps_its_traceback_and_says_so(call, monkeypatch):
 
 
 def test_ctrl_c_ends_with_130(call, monkeypatch):
-    def interrupted(_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("copytaster.store.watches.every", interrupted)
+    monkeypatch.setattr("copytaster.store.watches.page", interrupted)
     assert call("watch", "list").code == 130
 
 
@@ -203,7 +203,7 @@ def test_check_finds_everything_well_on_a_machine_with_nothing_configured(call):
     done = call("check", "--json")
     assert done.code == 0, done
     assert all(each["ok"] for each in done.records)
-    assert {"configuration", "store", "redis", "search", "mail", "disk", "guard", "browser"} <= {
+    assert {"configuration", "store", "redis", "search", "together", "mail", "disk", "guard", "browser"} <= {
         each["check"] for each in done.records
     }
 
@@ -213,7 +213,7 @@ WRONG_SERVICES = [
     ("mail", {"COPYTASTER_MAIL__URL": "http://x"}, "names no mail server"),
     ("redis", {"COPYTASTER_REDIS__URL": "redis://127.0.0.1:9"}, "No Redis answers"),
     ("redis", {"COPYTASTER_REDIS__URL": "nonsense"}, "No Redis answers"),
-    ("search", {"COPYTASTER_SEARCH__URL": "http://127.0.0.1:9200"}, "SQLite only"),
+    ("search", {"COPYTASTER_SEARCH__URL": "http://127.0.0.1:9"}, "No Elasticsearch answers"),
     ("store", {"COPYTASTER_STORE__URL": "postgresql://127.0.0.1:9/x"}, "can't be reached"),
     ("guard", {"COPYTASTER_GUARD__ALLOW": '["169.254.0.0/16"]'}, "keep their keys"),
     ("browser", {"COPYTASTER_CRAWL__RENDER": "true", "COPYTASTER_CRAWL__BROWSER": "/nowhere/chromium"}, "no browser"),
@@ -248,4 +248,4 @@ def test_check_greets_the_mail_server_and_sends_nothing(call, monkeypatch):
 
 def test_check_setup_brings_the_store_to_the_newest_schema(call):
     assert "empty" in next(each for each in call("check", "--json").records if each["check"] == "store")["detail"]
-    assert "version" in next(each for each in call("check", "--setup", "--json").records if each["check"] == "store")["detail"]
+    assert "schema 0" in next(each for each in call("check", "--setup", "--json").records if each["check"] == "store")["detail"]

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 
 import httpx
 import pytest
@@ -149,6 +150,38 @@ def test_a_search_engine_that_is_away_and_a_disk_that_fills_are_told(store, tick
     assert found["copytaster_disk_free_bytes",] == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.1)
     missing = samples(Exporter(store, lambda _stage: 0, ticks, data_dir=tmp_path / "not" / "there"))
     assert ("copytaster_disk_free_bytes",) not in missing
+
+
+def test_a_part_that_hangs_is_told_as_away_and_not_asked_again_meanwhile(store, ticks, monkeypatch):
+    monkeypatch.setattr(exporting, "ANSWER_SECONDS", 0.2)
+    back, asked = threading.Event(), []
+
+    def searchable():
+        asked.append(1)
+        return back.wait(60)
+
+    hanging = Exporter(store, lambda _stage: 0, ticks, searchable=searchable)
+    for _ in range(2):
+        found = samples(hanging)
+        assert (found["copytaster_search_up",], found["copytaster_store_up",]) == (0, 1)
+        ticks.now += 6
+    assert len(asked) == 1
+    back.set()
+    while samples(hanging)["copytaster_search_up",] == 0:
+        ticks.now += 6
+
+
+def test_a_count_that_takes_long_makes_no_store_that_is_away(store, ticks, monkeypatch):
+    monkeypatch.setattr(exporting, "ANSWER_SECONDS", 0.5)
+    counted = threading.Event()
+    monkeypatch.setattr(exporting, "_counted", lambda _tx: {"copytaster_articles": [((), float(counted.wait(60)))]})
+    slow = Exporter(store, lambda _stage: 0, ticks)
+    found = samples(slow)
+    assert found["copytaster_store_up",] == 1
+    assert ("copytaster_articles",) not in found
+    counted.set()
+    while ("copytaster_articles",) not in samples(slow):
+        ticks.now += 6
 
 
 def test_connections_are_counted_where_there_are_any(exporter, store):

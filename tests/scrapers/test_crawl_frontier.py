@@ -118,10 +118,10 @@ def test_no_link_is_claimed_while_too_many_pages_wait(world):
     one = frontier(world, pages_in_flight=1)
     first, second = tick(one).jobs
     tick(one, held={"a.example"}, results=[kept(first), GivenBack(job=second)], busy=[])
-    assert tick(one, held={"a.example"}, hungry={"a.example"}).jobs == []
+    assert tick(one, held={"a.example"}, hungry={"a.example": 1.0}).jobs == []
     with world.store.write() as tx:
         tx.conn.execute(schema.pages.delete())
-    assert [job.url for job in tick(one, held={"a.example"}, hungry={"a.example"}).jobs] == [second.url]
+    assert [job.url for job in tick(one, held={"a.example"}, hungry={"a.example": 1.0}).jobs] == [second.url]
 
 
 def test_what_is_given_back_counts_no_attempt(world):

@@ -88,7 +88,7 @@ def test_after_kill_9_another_crawler_takes_over(world):
     with world.store.write() as tx:
         from copytaster.store import schema
 
-        tx.conn.execute(schema.hosts.update().values(leased_until=tx.now))
+        tx.conn.execute(schema.hosts.update().values(leased_until=tx.now, due_at=tx.now))
         tx.conn.execute(schema.links.update().where(schema.links.c.state == "found").values(due_at=tx.now))
     world.crawl("killed.example")
     assert len(world.rows("pages")) == 3

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copytaster.news import Printed
-from search.facts import Alert, Refused, SourceState, alias_of, channel_kind, expired, index_of, month_of, patterns
+from search.facts import Alert, EndpointState, Refused, SourceState, alias_of, channel_kind, expired, index_of, month_of, patterns
 from search.facts_mapping import mappings
 from tests.deploy.known_fields import known_fields
 
@@ -58,6 +58,25 @@ def test_whatever_follows_a_channel_s_scheme_is_never_told(scheme, rest):
     told = channel_kind(f"{scheme}:{rest}")
     assert told in {"mail", "webhook", "other", scheme.lower()}
     assert ":" not in told
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("https://a.example/feed?key=hunter2 answers 403: it blocks us.", "a.example answers 403: it blocks us."),
+        ("https://a.example/hunter2: no feed (see http://b.example/hunter2).", "a.example: no feed (see b.example)."),
+        ("Proxy http://me:hunter2@proxy.example:3128", "Proxy proxy.example"),
+        ("It leads to http://[hunter2", "It leads to …"),
+        ("Nothing new for 3 h; usually something comes every 10 min.",) * 2,
+    ],
+)
+def test_of_an_address_in_a_sentence_only_the_host_is_told(said, told):
+    endpoint = EndpointState(
+        kind="feed", host="a.example", interval_seconds=600.0, readings=1, failures=1, overflows=0, read_at=None, last_error=said
+    )
+    shown = source(silent_reason=said, endpoints=(endpoint,)).document()["copytaster"]
+    assert shown["silent_reason"] == shown["endpoints"][0]["last_error"] == told
+    assert refused(detail=said).document()["copytaster"]["detail"] == told
 
 
 def test_an_alert_says_how_long_it_took():

@@ -136,6 +136,21 @@ def test_a_copy_that_was_not_the_first_of_its_story_alerts_nobody_after_it_was_f
     assert len(room.items()) == 1
 
 
+def test_a_copy_of_a_story_whose_article_is_forgotten_already_alerts_nobody(room, tmp_path):
+    """Copies are looked for within three days, and a text may be kept for one."""
+    room.services = replace(room.services, config=Config(data_dir=tmp_path, retention=RetentionConfig(text_days=1)))
+    room.watch("lanterns")
+    room.fetched(URL, page_of("A bridge opens", *SENTENCES))
+    room.run()
+    room.clock.advance(2 * DAY)
+    forget(room)
+    assert rows(room, schema.articles) == 0
+    room.fetched("http://other.example/copy", page_of("Bridge opens", *SENTENCES), source=room.source("http://other.example/"))
+    room.run()
+    assert rows(room, schema.articles) == 1
+    assert len(room.items()) == 1
+
+
 def test_an_edit_of_an_article_whose_matches_are_forgotten_alerts_nobody(newsroom, tmp_path):  # noqa: F811
     """Nobody can tell any more whether it matched before."""
     config = Config(data_dir=tmp_path, retention=RetentionConfig(match_days=60))
@@ -165,6 +180,24 @@ def test_what_is_still_owed_is_kept_until_it_is_sent(room):
     assert [item["article"]["id"] for item in room.items()] == [kept]
     forget(room)
     assert rows(room, schema.articles) == 0
+
+
+def test_the_matches_of_what_is_still_owed_are_kept_until_it_is_sent(room, tmp_path):
+    """Or the message could not show where they are."""
+    room.services = replace(room.services, config=Config(data_dir=tmp_path, retention=RetentionConfig(match_days=1)))
+    room.watch("lanterns", digest="daily")
+    room.clock.now = room.clock.now.replace(day=30)
+    article(room, 1)
+    with room.store.write() as tx:
+        tx.conn.execute(schema.deliveries.update().values(due_at=room.clock.now + dt.timedelta(days=3)))
+    room.clock.advance(2 * DAY)
+    forget(room)
+    assert rows(room, schema.matches) == 1
+    room.clock.advance(1 * DAY)
+    room.run()
+    assert [bool(item["passage"]["marks"]) for item in room.items()] == [True]
+    forget(room)
+    assert rows(room, schema.matches) == 0
 
 
 def test_what_is_owed_to_a_channel_that_is_off_does_not_hold_its_article_for_ever(room):

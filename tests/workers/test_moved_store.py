@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from copytaster.store import Store, articles, backup, deliveries, watches
+from copytaster.store import Store, backup, deliveries, watches
 from copytaster.store.migrate import migrate
 from copytaster.store.processes import Progress
 from search.query import parse
 from search.sqlite import SqliteSearch
 from tests.workers.test_pipeline import OTHERS, SENTENCES, Newsroom, newsroom, page_of  # noqa: F401  newsroom is a fixture
-from workers import pipeline
+from workers import pipeline, refilling
 from workers.watchlist import Watchlist
 
 BRIDGE, WINE, CHOIR = ("http://herald.example/bridge", "http://herald.example/wine", "http://herald.example/choir")
@@ -50,8 +50,7 @@ def moved_to(room: Newsroom, target: Store, tmp_path) -> Newsroom:
     """The same newsroom over the other store, with an empty index that is filled anew."""
     engine = SqliteSearch(tmp_path / "anew.db")
     if engine.prepare():
-        with target.write() as tx:
-            articles.index_all(tx)
+        refilling.put_all_again(target)
     services = replace(room.services, store=target, engine=engine, watchlist=Watchlist(), progress=Progress(target, "worker"))
     return Newsroom(services, room.sink, room.received, room.clock, room.hints)
 

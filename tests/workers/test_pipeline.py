@@ -8,12 +8,13 @@ import json
 from dataclasses import dataclass, field
 
 import pytest
+from sqlalchemy import select
 
 from copytaster.config import Config
 from copytaster.errors import Transient
 from copytaster.guard import Guard
 from copytaster.news import Link, LinkId, Page, Source, SourceId
-from copytaster.store import Store, articles, deliveries, links, messages, pages, refusals, sources, watches
+from copytaster.store import Store, articles, deliveries, links, messages, pages, refusals, schema, sources, watches
 from copytaster.store.processes import Progress
 from copytaster.urls import normalize, url_id
 from copytaster.watches import Quiet, Watch, WatchId
@@ -541,3 +542,43 @@ def test_an_engine_that_is_away_stops_no_alert_and_the_index_catches_up(newsroom
     assert pipeline.index(newsroom.services)
     with newsroom.store.read() as tx:
         assert articles.unindexed(tx) == 0
+
+
+def test_a_fault_in_packing_what_comes_next_sends_nothing_twice(newsroom, monkeypatch):
+    """Settling and the next claim share a transaction: the one must not be undone by the other."""
+    newsroom.watch("lanterns")
+    newsroom.fetched("http://herald.example/2026/bridge", page_of("A bridge opens", *SENTENCES))
+    assert pipeline.ingest(newsroom.services)
+    pack, looks = packing.pack, itertools.count()
+
+    def spoilt(tx, services):
+        if next(looks):
+            tx.conn.exec_driver_sql("SELECT nonsense")  # on PostgreSQL this ends the transaction for good
+        return pack(tx, services)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(packing, "pack", spoilt)
+        assert pipeline.deliver(newsroom.services)
+    assert next(looks) == 2
+    newsroom.clock.advance(3600)
+    newsroom.run()
+    assert len(newsroom.received) == 1
+    with newsroom.store.read() as tx:
+        assert deliveries.counts(tx) == {"sent": 1}
+
+
+def test_a_process_learns_its_watches_before_it_leases_or_locks_anything(newsroom, monkeypatch):
+    """100,000 of them take 20 s: on SQLite nobody could write meanwhile, and the page's lease would be near its end."""
+    newsroom.watch("lanterns")
+    newsroom.fetched("http://herald.example/2026/bridge", page_of("A bridge opens", *SENTENCES))
+    refresh, leased = Watchlist.refresh, []
+
+    def looked_at(watchlist, tx):
+        if watchlist.epoch < 0:
+            with newsroom.store.write() as other:  # or this waits until the test is given up
+                leased.append(other.conn.execute(select(schema.pages.c.lease_token)).scalar_one())
+        refresh(watchlist, tx)
+
+    monkeypatch.setattr(Watchlist, "refresh", looked_at)
+    assert pipeline.ingest(newsroom.services)
+    assert leased == [None]

@@ -45,8 +45,7 @@ INDEXES = (  # table, columns, which rows, name where the columns do not say it
     ("sources", ("silent_at",), "silent_at IS NOT NULL", None),
     ("stories", ("started_at",), None, None),
     ("watches", ("name",), None, None),
-    ("watches", ("removed_at",), None, None),
-    ("watches", ("created_at", "id"), None, None),
+    ("watches", ("created_at", "id"), "removed_at IS NULL", None),
 )
 
 
