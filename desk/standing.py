@@ -147,14 +147,17 @@ def print_health(found: Sequence[health.SourceHealth]) -> None:
 
 def _print_processes(standing: Standing) -> None:
     rows = (
-        (each.kind, each.name, each.progress_at, "stuck or gone" if _is_stuck(each, standing.now) else "working")
-        for each in standing.processes
+        (each.kind, each.name, each.progress_at, state_of(each, standing.now, standing.queues)) for each in standing.processes
     )
     output.table(("process", "name", "last progress", "state"), rows, empty="No process runs: copytaster up")
 
 
-def _is_stuck(process: Process, now: dt.datetime) -> bool:
-    return (now - process.progress_at).total_seconds() > STUCK_SECONDS
+def state_of(process: Process, now: dt.datetime, due: Mapping[str, int]) -> str:
+    """A worker says that it got on only where there was something to do."""
+    if (now - process.progress_at).total_seconds() <= STUCK_SECONDS:
+        return "working"
+    idle = process.kind == "worker" and not any(due[stage] for stage in ("ingest", "deliver", "index"))
+    return "idle or gone" if idle else "stuck or gone"
 
 
 def _counts(counts: Mapping[str, int | None]) -> str:

@@ -69,7 +69,7 @@ def test_the_tables_are_written_from_the_results():
 
 
 def test_every_key_of_a_result_is_explained():
-    page = (DOCS / "performance.md").read_text("utf-8")
+    page = "".join((DOCS / name).read_text("utf-8") for name in ("performance.md", "scaling.md"))
     for path in (DOCS / "benchmarks").glob("*.json"):
         result = json.loads(path.read_text("utf-8"))
         keys = {*result, *(key for run in result.get("runs", ()) for key in run)}

@@ -165,8 +165,11 @@ def _engine(url: str, pool_size: int, overflow: int) -> Engine:
 def _prepare_sqlite(raw: Any, _record: Any) -> None:
     assert isinstance(raw, sqlite3.Connection)
     raw.isolation_level = None  # we say BEGIN ourselves; Python's own way would not lock before the first write
+    # Of a new file only, so that what retention takes away can go back to the disk. Of an old one it takes the write lock: each
+    # connection that was opened while another process wrote waited for it, up to 20 s.
+    if raw.execute("PRAGMA page_count").fetchone()[0] == 0:
+        raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
     for pragma in (
-        "auto_vacuum=INCREMENTAL",  # of a new file, so that what retention takes away can go back to the disk; comes first
         "journal_mode=WAL",
         # NORMAL keeps everything across a killed process; only a power cut may cost the last moments, in order.
         "synchronous=NORMAL",
