@@ -123,7 +123,7 @@ def test_every_connection_bounds_what_a_process_that_hangs_can_hold(url):
         }
     assert shown == {
         "statement_timeout": "5min",
-        "idle_in_transaction_session_timeout": "1min",
+        "idle_in_transaction_session_timeout": "15s",
         "application_name": "copytaster",
     }
     with store.snapshot() as tx:
