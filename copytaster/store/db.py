@@ -3,6 +3,7 @@
 import datetime as dt
 import pathlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -165,12 +166,8 @@ def _engine(url: str, pool_size: int, overflow: int) -> Engine:
 def _prepare_sqlite(raw: Any, _record: Any) -> None:
     assert isinstance(raw, sqlite3.Connection)
     raw.isolation_level = None  # we say BEGIN ourselves; Python's own way would not lock before the first write
-    # Of a new file only, so that what retention takes away can go back to the disk. Of an old one it takes the write lock: each
-    # connection that was opened while another process wrote waited for it, up to 20 s.
-    if raw.execute("PRAGMA page_count").fetchone()[0] == 0:
-        raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
+    _set_up_file(raw)
     for pragma in (
-        "journal_mode=WAL",
         # NORMAL keeps everything across a killed process; only a power cut may cost the last moments, in order.
         "synchronous=NORMAL",
         "foreign_keys=ON",
@@ -179,6 +176,26 @@ def _prepare_sqlite(raw: Any, _record: Any) -> None:
         "journal_size_limit=67108864",
     ):
         raw.execute(f"PRAGMA {pragma}")
+
+
+def _set_up_file(raw: sqlite3.Connection) -> None:
+    """What stays with the file. Of two processes that make it at once each holds what the other needs, and SQLite does not
+    wait by itself then: so one tries again.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            # Of a new file only, so that what retention takes away can go back to the disk. Of an old one it takes the write
+            # lock: each connection that was opened while another process wrote waited for it, up to 20 s.
+            if raw.execute("PRAGMA page_count").fetchone()[0] == 0:
+                raw.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            raw.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _plain(error: DBAPIError, engine: Engine) -> Exception:
