@@ -39,7 +39,7 @@ class OwnProcesses(Collector):
         for process in [root, *root.children(recursive=True)]:
             try:
                 with process.oneshot():
-                    who = [_role_of(process.name()) or unnamed, str(process.pid)]
+                    who = [role_of(process.name()) or unnamed, str(process.pid)]
                     rss, times = process.memory_info().rss, process.cpu_times()
             except psutil.Error:
                 continue  # it ended while we looked
@@ -54,8 +54,11 @@ def _supervisor() -> psutil.Process | None:
     return own.parent() if own.name().startswith(SUPERVISED) else None
 
 
-def _role_of(name: str) -> str | None:
-    """By the name that the supervisor gave it, the embedded server by its program; None where neither tells."""
+def role_of(name: str) -> str | None:
+    """By the name that the supervisor gave it, the embedded server by its program; None where neither tells.
+
+    Crawlers are numbered where there are several: they are one role.
+    """
     if name.startswith(SUPERVISED):
-        return name.removeprefix(SUPERVISED)
+        return name.removeprefix(SUPERVISED).rstrip("0123456789-")
     return "redis" if "valkey" in name or "redis" in name else None

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, bindparam, delete, exists, or_, select
+from sqlalchemy import Select, Table, bindparam, delete, exists, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from copytaster.news import ArticleId
@@ -141,13 +141,22 @@ def _give_back(store: Store) -> None:
 
 
 def _text_months(tx: Tx, old: Cutoffs) -> bool:
-    """Whole months, once no article that was first seen in or before them is left."""
-    if old.texts is None:
+    """Once no article that was first seen in or before them is left."""
+    return _whole_months(tx, texts, old.texts, needed=_any_article)
+
+
+def _match_months(tx: Tx, old: Cutoffs) -> bool:
+    return _whole_months(tx, matches, old.matches, needed=_any_owed)
+
+
+def _whole_months(tx: Tx, table: Table, before: dt.datetime | None, *, needed: Callable[[Tx, dt.datetime], bool]) -> bool:
+    """Oldest first, up to one that is too new or that something of before its end still needs."""
+    if before is None:
         return True
-    for month in months.held(tx, texts):
-        if month >= month_of(old.texts) or _any_article(tx, months.end_of(month)):
+    for month in months.held(tx, table):
+        if month >= month_of(before) or needed(tx, months.end_of(month)):
             break
-        if not months.forget(tx, texts, month, limit=BATCH):
+        if not months.forget(tx, table, month, limit=BATCH):
             return False
     return True
 
@@ -159,17 +168,6 @@ def _any_article(tx: Tx, before: dt.datetime) -> bool:
 def _any_owed(tx: Tx, before: dt.datetime) -> bool:
     """Whether a message may still have to show where a match of before then was found."""
     return tx.conn.execute(_OWED.where(deliveries.c.created_at < before).limit(1)).first() is not None
-
-
-def _match_months(tx: Tx, old: Cutoffs) -> bool:
-    if old.matches is None:
-        return True
-    for month in months.held(tx, matches):
-        if month >= month_of(old.matches) or _any_owed(tx, months.end_of(month)):
-            break
-        if not months.forget(tx, matches, month, limit=BATCH):
-            return False
-    return True
 
 
 def _links(tx: Tx, old: Cutoffs) -> bool:

@@ -7,20 +7,14 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from desk.up import PREFIX
+from desk import own_processes
 
 SAMPLE_SECONDS = 0.25
 
 
 def role_of(process: psutil.Process) -> str:
-    """By the name that the supervisor gave it; the embedded server by its program; else the supervisor itself.
-
-    Crawlers are numbered where there are several: they are one role.
-    """
-    name = process.name()
-    if name.startswith(PREFIX):
-        return name.removeprefix(PREFIX).rstrip("0123456789-")
-    return "redis" if "valkey" in name or "redis" in name else "up"
+    """What names tell it; else it is the supervisor itself."""
+    return own_processes.role_of(process.name()) or "up"
 
 
 @dataclass(slots=True)

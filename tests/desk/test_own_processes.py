@@ -47,7 +47,8 @@ def test_cpu_time_only_grows(child):
 
 def test_the_supervisor_s_children_are_known_by_its_own_mark():
     assert own_processes.SUPERVISED == up.PREFIX
-    assert [own_processes._role_of(name) for name in ("ct:crawl", "valkey-server", "redis-server", "python")] == [
+    assert [own_processes.role_of(name) for name in ("ct:crawl", "ct:crawl2", "valkey-server", "redis-server", "python")] == [
+        "crawl",
         "crawl",
         "redis",
         "redis",
