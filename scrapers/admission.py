@@ -20,10 +20,15 @@ class HostBusyError(Exception):
 
 
 class AdmissionMiddleware:
-    """``admit`` comes back when the host may be asked or raises HostBusyError; ``leave`` is told of the end of each request."""
+    """``admit`` comes back when the host may be asked or raises HostBusyError; ``leave`` is told of the end of each request.
+
+    Between the two a request waits for its host's delay and for a connection; ``may_go`` is asked when it has both, for
+    the process may have been stopped meanwhile and the lease may be another's.
+    """
 
     def __init__(self) -> None:
         self.admit: Callable[[str, int], Awaitable[None]] = _nobody_holds_any
+        self.may_go: Callable[[str], bool] = lambda _: True
         self.leave: Callable[[str, int], None] = lambda *_: None
 
     async def process_request(self, request: Request) -> None:

@@ -115,20 +115,21 @@ class Crawl:
     async def admit(self, name: str, request: int) -> None:
         """Comes back when this host may be asked under our lease, whose work it ever is; raises HostBusyError."""
         until = clock() + BUSY_SECONDS
-        while not self._is_ours(name) and not await self._visit(name):
+        while not self.may_go(name) and not await self._visit(name):
             if clock() > until:
                 raise HostBusyError(name)
             await asyncio.sleep(BUSY_EVERY_SECONDS)
         self._hosts[name].guests[request] = clock() + VISIT_SECONDS
 
+    def may_go(self, name: str) -> bool:
+        """Whether its lease is surely ours now."""
+        host = self._hosts.get(name)
+        return host is not None and name not in self._leaving and clock() < host.sure_until
+
     def leave(self, name: str, request: int) -> None:
         """The request has its answer, or failed."""
         if host := self._hosts.get(name):
             host.guests.pop(request, None)
-
-    def _is_ours(self, name: str) -> bool:
-        host = self._hosts.get(name)
-        return host is not None and name not in self._leaving and clock() < host.sure_until
 
     async def _visit(self, name: str) -> bool:
         async with self._turn:

@@ -4,7 +4,7 @@ It owns what may be connected to and that pending downloads end when the crawl d
 """
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from scrapy import Request
@@ -21,7 +21,7 @@ from twisted.internet.interfaces import (
     IReactorPluggableNameResolver,
     IResolutionReceiver,
 )
-from twisted.web.client import URI, Agent
+from twisted.web.client import URI, Agent, HTTPConnectionPool
 from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
@@ -29,6 +29,7 @@ from zope.interface import implementer
 from copytaster.errors import Rejected
 from copytaster.guard import Guard
 from copytaster.urls import host_of
+from scrapers.admission import AdmissionMiddleware, HostBusyError
 
 
 class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unused-ignore]
@@ -61,7 +62,7 @@ class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unuse
             endpoints=self._endpoints,
             contextFactory=self._contextFactory,
             connectTimeout=self._crawler.settings.getfloat("DOWNLOAD_TIMEOUT"),
-            pool=self._pool,
+            pool=_LastLook(self._pool, lambda: self._must_be_ours(host)),
             maxsize=self._default_maxsize,
             fail_on_dataloss=self._fail_on_dataloss,
             crawler=self._crawler,
@@ -79,6 +80,11 @@ class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unuse
         finally:
             self._pending.discard(pending)
 
+    def _must_be_ours(self, host: str) -> None:
+        admission = self._crawler.get_downloader_middleware(AdmissionMiddleware)
+        if admission is not None and not admission.may_go(host):
+            raise HostBusyError(host)
+
     async def close(self) -> None:
         for pending in list(self._pending):
             pending.cancel()
@@ -94,6 +100,25 @@ def check_literal(guard: Guard, host: str) -> None:
             return
         address = "127.0.0.1"
     guard.check_address(address, host)
+
+
+class _LastLook:
+    """The pool of connections, with one look more before a request is written to the one it got."""
+
+    def __init__(self, pool: HTTPConnectionPool, look: Callable[[], None]) -> None:
+        self._pool, self._look = pool, look
+        self.persistent = pool.persistent
+
+    def getConnection(self, key: Any, endpoint: Any) -> Any:  # noqa: N802  the pool's name
+        return self._pool.getConnection(key, endpoint).addCallback(self._checked)
+
+    def _checked(self, connection: Any) -> Any:
+        try:
+            self._look()
+        except Exception:
+            getattr(connection, "_clientProtocol", connection).abort()  # one that was kept is wrapped
+            raise
+        return connection
 
 
 class _GuardedAgent(_ScrapyAgent):

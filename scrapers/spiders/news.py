@@ -57,7 +57,7 @@ class NewsSpider(Spider):
         crawl = self._crawl
         admission = self.crawler.get_downloader_middleware(AdmissionMiddleware)
         assert admission is not None
-        admission.admit, admission.leave = crawl.admit, crawl.leave
+        admission.admit, admission.may_go, admission.leave = crawl.admit, crawl.may_go, crawl.leave
         robots.recall = self._frontier.robots
         robots.keep = lambda host, status, body: crawl.keep(RobotsRead(host=host, status=status, body=body))
         try:

@@ -2,6 +2,8 @@
 
 import asyncio
 import datetime as dt
+import signal
+import time
 
 import pytest
 
@@ -13,8 +15,9 @@ from scrapers.admission import HostBusyError
 from scrapers.crawl import Crawl
 from scrapers.frontier import LEASE_SECONDS, Frontier, Wants
 from scrapers.jobs import GivenBack, LinkRefused
-from tests.scrapers.conftest import page
+from tests.scrapers.conftest import ended, page
 from tests.scrapers.test_crawl_frontier import frontier, links_of, pass_time, tick
+from tests.scrapers.test_crawl_process import requests, wait_for
 
 TARGET = "target.example"
 
@@ -171,3 +174,25 @@ def test_a_redirect_waits_until_the_other_crawler_lets_go_of_the_host(world):
     asked = [one for one in world.server.requests() if one.host == TARGET]
     assert min(one.began for one in asked) >= free_at - dt.timedelta(seconds=0.1)
     assert set(world.rows("pages")) == {f"http://{TARGET}/story"}
+
+
+@pytest.mark.slow
+def test_what_waited_for_its_delay_while_the_crawler_was_stopped_is_not_sent_afterwards(world, monkeypatch):
+    prepare = (
+        "import scrapers.crawl, scrapers.frontier\nscrapers.crawl.SURE_SECONDS, scrapers.frontier.RENEW_SECONDS = 2.0, 0.5\n"
+    )
+    monkeypatch.setattr("tests.scrapers.conftest.PREPARE", prepare)
+    world.feed(TARGET, "/moved")
+    world.server.put(TARGET, "/moved", page("").redirect(f"http://{TARGET}/story", 302))
+    world.server.put(TARGET, "/story", page("Story"))
+    already = len(requests(world, TARGET, "/story"))
+    crawler = world.start(crawl__delay_seconds=2, crawl__autothrottle=False)
+    with ended(crawler):
+        wait_for(lambda: requests(world, TARGET, "/moved"))
+        crawler.send_signal(signal.SIGSTOP)
+        time.sleep(3.0)  # the process' own clock must see it
+        pass_time(world, LEASE_SECONDS + 1)
+        assert hold(world, TARGET)
+        crawler.send_signal(signal.SIGCONT)
+        time.sleep(2.0)
+        assert len(requests(world, TARGET, "/story")) == already
