@@ -4,6 +4,7 @@ It owns what may be connected to and that pending downloads end when the crawl d
 """
 
 import ipaddress
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unuse
             endpoints=self._endpoints,
             contextFactory=self._contextFactory,
             connectTimeout=self._crawler.settings.getfloat("DOWNLOAD_TIMEOUT"),
-            pool=_LastLook(self._pool, lambda: self._must_be_ours(host)),
+            pool=_LastLook(self._pool, lambda: self._leaves(host)),
             maxsize=self._default_maxsize,
             fail_on_dataloss=self._fail_on_dataloss,
             crawler=self._crawler,
@@ -80,10 +81,13 @@ class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unuse
         finally:
             self._pending.discard(pending)
 
-    def _must_be_ours(self, host: str) -> None:
+    def _leaves(self, host: str) -> None:
+        """The delay to the next request counts from here: a busy machine may have held this one up since its turn came."""
         admission = self._crawler.get_downloader_middleware(AdmissionMiddleware)
         if admission is not None and not admission.may_go(host):
             raise HostBusyError(host)
+        if self._crawler.engine and (slot := self._crawler.engine.downloader.slots.get(host)):
+            slot.lastseen = time.monotonic()
 
     async def close(self) -> None:
         for pending in list(self._pending):

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import signal
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -196,3 +197,23 @@ def test_what_waited_for_its_delay_while_the_crawler_was_stopped_is_not_sent_aft
         crawler.send_signal(signal.SIGCONT)
         time.sleep(2.0)
         assert len(requests(world, TARGET, "/story")) == already
+
+
+@pytest.mark.slow
+def test_the_delay_counts_from_when_a_request_was_sent_not_from_when_its_turn_came(world, monkeypatch):
+    prepare = """
+import itertools, time
+from twisted.web.client import HTTPConnectionPool
+held_up, connect = itertools.cycle((0.8, 0.0)), HTTPConnectionPool.getConnection
+HTTPConnectionPool.getConnection = lambda *given: (time.sleep(next(held_up)), connect(*given))[1]
+"""
+    monkeypatch.setattr("tests.scrapers.conftest.PREPARE", prepare)
+    host = "slow.example"
+    paths = [f"/{number}" for number in range(4)]
+    world.feed(host, *paths)
+    for path in paths:
+        world.server.put(host, path, page(path))
+    world.crawl(crawl__delay_seconds=1, crawl__run_seconds=12)
+    asked = sorted(one.began for one in world.server.requests() if one.host == host)
+    assert len(asked) >= 5
+    assert min(later - earlier for earlier, later in pairwise(asked)) > dt.timedelta(seconds=0.9)
