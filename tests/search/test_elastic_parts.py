@@ -118,6 +118,44 @@ def test_a_key_that_may_not_write_is_no_fault_of_the_documents(httpserver):
     engine.close()
 
 
+NO_SHARDS = {"error": {"type": "search_phase_execution_exception", "reason": "all shards failed"}, "status": 503}
+NO_INDEX = {"error": {"type": "index_not_found_exception", "reason": "no such index [articles]"}, "status": 404}
+
+
+@pytest.fixture
+def answering(httpserver):
+    """A cluster that gives these answers to searches, in turn; no real one can be made to have no shards for so long."""
+
+    def answers(*bodies):
+        for body in bodies:
+            status = body.get("status", 200)
+            httpserver.expect_ordered_request("/articles/_search").respond_with_json(body, status, PRODUCT)
+        return ElasticSearch(httpserver.url_for(""))
+
+    return answers
+
+
+def test_a_search_outlasts_the_moment_in_which_indices_change_hands(answering):
+    nothing = {"hits": {"total": {"value": 0}, "hits": []}}
+    engine = answering(*[NO_SHARDS] * 5, nothing)
+    assert engine.search(parse("ant")).total == 0
+    engine.close()
+
+
+@pytest.mark.parametrize(("answer", "kind", "asked"), [(NO_SHARDS, Transient, 8), (NO_INDEX, Permanent, 2)])
+def test_a_search_in_a_cluster_that_has_no_shards_ends_after_some_seconds(
+    answering, httpserver, monkeypatch, answer, kind, asked
+):
+    pauses = []
+    monkeypatch.setattr("search.elastic_pages.time.sleep", pauses.append)
+    engine = answering(*[answer] * 9)
+    with pytest.raises(kind):
+        engine.search(parse("ant"))
+    assert len(httpserver.log) == asked
+    assert sum(pauses) < 5
+    engine.close()
+
+
 def test_the_layout_knows_generations_by_their_aliases():
     answer = {
         "articles-2026.02-1": {"aliases": {"articles": {}}},
