@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from copytaster.errors import Rejected, Transient
 from copytaster.guard import Guard, is_public
+from tests.services import running
 
 PRIVATE = [
     "0.0.0.0",
@@ -158,7 +159,5 @@ def test_a_socket_is_opened_only_to_what_was_checked():
 
 
 def test_a_closed_port_is_one_clear_sentence():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
     with pytest.raises(Transient, match="Nothing answers at"):
-        Guard(["127.0.0.1"]).connect(("127.0.0.1", port), 1)
+        Guard(["127.0.0.1"]).connect(("127.0.0.1", running.free_port()), 1)

@@ -11,6 +11,7 @@ from werkzeug import Request, Response
 from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.guard import Guard
 from copytaster.outbound import client, get, send
+from tests.services import running
 
 LOCAL = ["127.0.0.1"]
 
@@ -156,10 +157,8 @@ def test_one_byte_at_a_time_ends_at_the_deadline(ask, slow_server):
 
 
 def test_a_site_that_is_down_is_one_clear_sentence(ask):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
     with pytest.raises(Transient) as failed:
-        send(ask, "GET", f"http://127.0.0.1:{port}/path?key=secret")
+        send(ask, "GET", f"http://127.0.0.1:{running.free_port()}/path?key=secret")
     assert "secret" not in str(failed.value)
     assert "\n" not in str(failed.value)
 

@@ -4,7 +4,6 @@ import asyncio
 import datetime as dt
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from desk import health
 from desk.serving import Web
 from desk.web import make_app
 from tests.desk import news_world as world
+from tests.services import running
 from workers.notifiers import unsubscribe
 
 SECRET = "the server's own secret"
@@ -99,7 +99,7 @@ def test_a_store_without_tables_is_unready_by_its_schema(empty_store_url, tmp_pa
 
 
 def test_a_store_that_cannot_be_reached_is_named_without_its_password(tmp_path):
-    store = Store(f"postgresql://reader:hunter2@127.0.0.1:{_closed_port()}/news")
+    store = Store(f"postgresql://reader:hunter2@127.0.0.1:{running.free_port()}/news")
     web = Web(Config(data_dir=tmp_path), store, nothing_waits, SECRET)
     answer = Browser(web).get("/health/ready")
     assert answer.status_code == 503
@@ -114,17 +114,11 @@ def test_a_full_disk_makes_it_unready(web, monkeypatch):
 
 
 def test_a_page_asked_while_the_store_is_away_says_so_in_one_sentence(tmp_path):
-    web = Web(Config(data_dir=tmp_path), Store(f"postgresql://127.0.0.1:{_closed_port()}/news"), nothing_waits, SECRET)
+    web = Web(Config(data_dir=tmp_path), Store(f"postgresql://127.0.0.1:{running.free_port()}/news"), nothing_waits, SECRET)
     answer = Browser(web).get("/")
     assert answer.status_code == 503
     assert "can&#39;t be reached" in answer.text
     assert "Traceback" not in answer.text
-
-
-def _closed_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 # -- the status page --------------------------------------------------------------------------------------------------
@@ -309,7 +303,7 @@ def test_a_watch_with_a_naughty_name_is_shown_as_text(client, store):
 
 @pytest.mark.slow
 def test_a_real_server_answers_and_stops_in_order_on_sigterm(tmp_path):
-    port = _closed_port()
+    port = running.free_port()
     program = (
         "import sys; from copytaster.config import Config; from desk.web import serve;"
         "serve(Config(data_dir=sys.argv[1], web={'port': int(sys.argv[2])}))"

@@ -3,7 +3,6 @@
 import contextlib
 import datetime as dt
 import json
-import socket
 
 import pytest
 from hypothesis import given
@@ -21,6 +20,7 @@ from search.elastic_pages import Place, cursor_of, read_cursor
 from search.elastic_query import candidates
 from search.mapping import IndexDocument
 from search.query import parse
+from tests.services import running
 
 START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 PRODUCT = {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json"}
@@ -46,9 +46,7 @@ def test_an_address_that_is_none_is_refused_with_an_example(url):
 
 
 def test_nobody_who_listens_is_told_in_a_sentence():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    url = f"http://127.0.0.1:{running.free_port()}"
     with pytest.raises(Transient, match=rf"No Elasticsearch answers at {url} .*refused.*search\.url") as caught:
         ElasticSearch(url).refresh()
     assert caught.value.retry_after

@@ -7,6 +7,7 @@ import contextlib
 import os
 import pathlib
 import pwd
+import secrets
 import shutil
 import socket
 import subprocess
@@ -15,12 +16,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 START_SECONDS = 30.0
+PORTS = range(20_000, 32_000)  # below those that a kernel lends to every connection: Linux from 32768 on
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody listens at, and that nobody is lent between now and when it is listened at."""
+    while True:
+        port = secrets.choice(PORTS)  # never from a seed, which two runs may share
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from copytaster.errors import Permanent, Rejected, Transient
+from tests.services import running
 from workers.notifiers import Notifiers, mime, payload, relay, render
 from workers.notifiers.mail import Mail, mailbox
 from workers.notifiers.relay import Relay
@@ -55,12 +56,6 @@ class Mailbox:
         return self.data_answers.pop(0) if self.data_answers else "250 taken"
 
 
-def free_port():
-    """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 @pytest.fixture
 def box():
     return Mailbox()
@@ -68,7 +63,7 @@ def box():
 
 @pytest.fixture
 def server(box):
-    port = free_port()
+    port = running.free_port()
     controller = Controller(box, hostname="127.0.0.1", port=port, server_hostname="mx.example.org")
     controller.start()
     yield port
@@ -193,7 +188,7 @@ def test_a_server_that_greets_with_a_refusal_refuses_no_mailbox(outbox, message)
 def test_tls_is_spoken_from_the_start_or_when_offered_and_a_password_asks_for_a_true_certificate(
     box, outbox, message, monkeypatch, tmp_path, scheme
 ):
-    context, port = self_signed(tmp_path), free_port()
+    context, port = self_signed(tmp_path), running.free_port()
     offered = {"ssl_context": context} if scheme == "smtps" else {"tls_context": context, "require_starttls": True}
     controller = Controller(box, hostname="127.0.0.1", port=port, **offered)
     controller.start()
@@ -351,7 +346,7 @@ def test_a_burst_goes_over_one_connection(mail, box, message):
 
 
 def test_a_server_that_went_away_between_two_mails_is_called_again(box, outbox, message):
-    port = free_port()
+    port = running.free_port()
     mail = Mail(outbox(smtp_url=f"smtp://127.0.0.1:{port}"))
     for number in range(2):
         controller = Controller(box, hostname="127.0.0.1", port=port)
@@ -363,7 +358,7 @@ def test_a_server_that_went_away_between_two_mails_is_called_again(box, outbox, 
 
 
 def test_no_mail_server_is_one_clear_sentence(outbox, message):
-    port = free_port()
+    port = running.free_port()
     with pytest.raises(Transient, match=rf"No mail server answers at 127\.0\.0\.1:{port} .*check mail\.url"):
         Mail(outbox(smtp_url=f"smtp://127.0.0.1:{port}")).send(message(TO))
     with pytest.raises(Transient, match=r"No mail server is configured; set mail\.url"):

@@ -16,6 +16,7 @@ from werkzeug import Response
 
 from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.guard import Guard
+from tests.services import running
 from workers.notifiers import Gone, Notifiers, payload, webhook
 from workers.notifiers.webhook import Webhook
 
@@ -219,10 +220,8 @@ def test_a_receiver_that_speaks_no_tls_is_told_in_a_sentence(hook, message):
 
 
 def test_a_refused_connection_is_tried_again(hook, message):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     with pytest.raises(Transient, match="did not answer"):
-        hook.send(message(url))
+        hook.send(message(f"http://127.0.0.1:{running.free_port()}/"))
 
 
 @pytest.mark.parametrize(
