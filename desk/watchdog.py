@@ -5,6 +5,7 @@ work, have a watchdog of their own.
 """
 
 import datetime as dt
+import itertools
 import logging
 import os
 import signal
@@ -23,7 +24,7 @@ log = logging.getLogger("copytaster.watchdog")
 
 @dataclass(slots=True)
 class Stillness:
-    """For how long nothing has moved, by a clock that nobody can set.
+    """For how long nothing has moved, by whatever clock the looks go by.
 
     Only a change counts, not the instant itself: a container that is started again has its predecessor's name, and its row.
     """
@@ -48,16 +49,17 @@ def watch(config: Config, kind: str) -> None:
 
 
 def _watch(config: Config, kind: str) -> None:
+    """By looks and not by a clock: a process that was stopped as a whole, with its machine or alone, may go on first."""
     store, name = Store(config.store_url, pool_size=1), processes.name_of(kind, os.getpid())
-    stillness = Stillness(STILL_SECONDS[kind], time.monotonic())
-    while True:
+    stillness = Stillness(STILL_SECONDS[kind], since=0.0)
+    for look in itertools.count(1):
         time.sleep(LOOK_SECONDS)
         try:
             progress_at = _progress_at(store, name)
         except CopytasterError:
-            stillness.forgive(time.monotonic())
+            stillness.forgive(look * LOOK_SECONDS)
             continue
-        if stillness.lasts_too_long(progress_at, time.monotonic()):
+        if stillness.lasts_too_long(progress_at, look * LOOK_SECONDS):
             log.error("%s did not get on for %.0f s: it ends, to be started again", kind, stillness.limit_seconds)
             os.kill(os.getpid(), signal.SIGKILL)
 

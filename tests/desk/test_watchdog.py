@@ -1,9 +1,11 @@
 """The watchdog of crawlers and reconcilers: it ends what stands still, and nothing else."""
 
+import contextlib
 import datetime as dt
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given
@@ -15,20 +17,25 @@ from desk.watchdog import Stillness
 
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 STANDS_STILL = """
-import pathlib, sys, time
+import pathlib, sys, threading, time
 from copytaster.config import Config
 from copytaster.store import Store
 from copytaster.store.processes import Progress
 from desk import watchdog
-watchdog.LOOK_SECONDS, watchdog.STILL_SECONDS["beat"] = 0.1, 1.5
+watchdog.LOOK_SECONDS, watchdog.STILL_SECONDS["beat"] = 0.1, float(sys.argv[2])
 config = Config(data_dir=pathlib.Path(sys.argv[1]))
 store = Store(config.store_url)
 Progress(store, "beat").note()
+looked, look = threading.Event(), watchdog._progress_at
+watchdog._progress_at = lambda *given: (look(*given), looked.set())[0]
 watchdog.watch(config, "beat")
-until = time.monotonic() + float(sys.argv[2])
+looked.wait()
+print("gets on", flush=True)
+until = time.monotonic() + float(sys.argv[3])
 while time.monotonic() < until:  # a fresh Progress each time, for one writes only every few seconds
+    for _ in range(10):  # not at once after having been stopped
+        time.sleep(0.05)
     Progress(store, "beat").note()
-    time.sleep(0.05)
 print("stands still from here", flush=True)
 time.sleep(60)
 """
@@ -69,12 +76,34 @@ def test_a_store_that_is_away_is_nobody_s_fault(still):
     assert not still.lasts_too_long(NOON, 1_050.0)
 
 
-def test_a_process_that_stands_still_is_killed_and_not_before(tmp_path):
-    store = Store(f"sqlite:///{tmp_path / 'copytaster.db'}")
+@contextlib.contextmanager
+def watched(folder, *, limit_seconds, moving_seconds):
+    """A process that gets on for so long and then no more, under a watchdog of this patience."""
+    store = Store(f"sqlite:///{folder / 'copytaster.db'}")
     migrate(store)
     store.close()
-    done = subprocess.run(
-        [sys.executable, "-c", STANDS_STILL, str(tmp_path), "2.5"], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.stdout == "stands still from here\n", done.stderr
-    assert done.returncode == -signal.SIGKILL
+    command = [sys.executable, "-c", STANDS_STILL, str(folder), str(limit_seconds), str(moving_seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_process_that_stands_still_is_killed_and_not_before(tmp_path):
+    with watched(tmp_path, limit_seconds=3.0, moving_seconds=5.0) as process:
+        said, errors = process.communicate(timeout=60)
+    assert said == "gets on\nstands still from here\n", errors
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_a_process_that_was_stopped_for_longer_may_go_on_first(tmp_path):
+    with watched(tmp_path, limit_seconds=2.0, moving_seconds=6.0) as process:
+        assert process.stdout.readline() == "gets on\n"
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(3.0)  # what is measured is that time goes by, as if the machine had slept
+        process.send_signal(signal.SIGCONT)
+        said, errors = process.communicate(timeout=60)
+    assert said == "stands still from here\n", errors
+    assert process.returncode == -signal.SIGKILL
