@@ -106,6 +106,15 @@ def test_dev_answers_each_line_before_the_next_is_asked(script, folder):
         assert process.wait(20) == 0
 
 
+@pytest.fixture
+def interruptible():
+    """Children that Ctrl-C reaches as at a terminal, also where a shell started these tests in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_with_130_and_no_word(script, folder):
     variables = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
