@@ -6,7 +6,8 @@ import pathlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,10 +17,19 @@ from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId
 from copytaster.store import Store, Tx, schema, sources
 from copytaster.store.migrate import migrate
 from copytaster.urls import host_of, url_id
-from desk.loopback import Resource, SiteServer
+from desk.loopback import Request, Resource, SiteServer
 
 ROOT = pathlib.Path(__file__).parents[2]
 PREPARE = ""  # what a test wants done in a crawler before it starts
+# … so that each request says when it was sent: when it comes, a busy machine says.
+STAMPING = """
+import time
+from twisted.web._newclient import HTTP11ClientProtocol
+def stamped(protocol, request, send=HTTP11ClientProtocol.request):
+    request.headers.setRawHeaders(b"x-sent-at", [str(time.monotonic()).encode()])
+    return send(protocol, request)
+HTTP11ClientProtocol.request = stamped
+"""
 PROGRAM = """
 import sys
 from copytaster.config import load
@@ -42,6 +52,12 @@ def rss(*links: str, dated: Sequence[str] = (), extra: str = "") -> Resource:
     )
     body = f'<?xml version="1.0"?><rss version="2.0"><channel><title>A site</title>{extra}{items}</channel></rss>'
     return Resource(body=body.encode(), content_type="application/rss+xml")
+
+
+def seconds_apart(requests: Iterable[Request]) -> list[float]:
+    """Between each request of a crawler that was prepared by STAMPING and its next, as they were sent."""
+    sent = sorted(float(one.headers["x-sent-at"]) for one in requests)
+    return [later - earlier for earlier, later in pairwise(sent)]
 
 
 class World:

@@ -4,7 +4,6 @@ import asyncio
 import datetime as dt
 import signal
 import time
-from itertools import pairwise
 
 import pytest
 
@@ -16,7 +15,7 @@ from scrapers.admission import HostBusyError
 from scrapers.crawl import Crawl
 from scrapers.frontier import LEASE_SECONDS, Frontier, Wants
 from scrapers.jobs import GivenBack, LinkRefused
-from tests.scrapers.conftest import ended, page
+from tests.scrapers.conftest import STAMPING, ended, page, seconds_apart
 from tests.scrapers.test_crawl_frontier import frontier, links_of, pass_time, tick
 from tests.scrapers.test_crawl_process import requests, wait_for
 
@@ -207,13 +206,13 @@ from twisted.web.client import HTTPConnectionPool
 held_up, connect = itertools.cycle((0.8, 0.0)), HTTPConnectionPool.getConnection
 HTTPConnectionPool.getConnection = lambda *given: (time.sleep(next(held_up)), connect(*given))[1]
 """
-    monkeypatch.setattr("tests.scrapers.conftest.PREPARE", prepare)
+    monkeypatch.setattr("tests.scrapers.conftest.PREPARE", STAMPING + prepare)
     host = "slow.example"
     paths = [f"/{number}" for number in range(4)]
     world.feed(host, *paths)
     for path in paths:
         world.server.put(host, path, page(path))
     world.crawl(crawl__delay_seconds=1, crawl__run_seconds=12)
-    asked = sorted(one.began for one in world.server.requests() if one.host == host)
+    asked = [one for one in world.server.requests() if one.host == host]
     assert len(asked) >= 5
-    assert min(later - earlier for earlier, later in pairwise(asked)) > dt.timedelta(seconds=0.9)
+    assert min(seconds_apart(asked)) > 0.9

@@ -111,7 +111,7 @@ def ran(tmp_path_factory, server, canary):
     world.source("http://notfeed.example/", ("feed", "http://notfeed.example/feed.xml"))
     put("notfeed.example", "/feed.xml", page("Please log in"))
 
-    world.said = world.crawl(crawl__run_seconds=6, crawl__timeout_seconds=3)
+    world.said = world.crawl(crawl__run_seconds=12, crawl__timeout_seconds=3)
     yield world
     world.store.close()
 
