@@ -213,6 +213,7 @@ class SiteProcess:
         self._pipe.close()
         self._process.join(5)
         self._process.kill()
+        self._process.join()
 
     def put(self, host: str, path: str, resource: Resource) -> None:
         self._call("put", host, path, resource)

@@ -211,6 +211,7 @@ class SinkProcess:
         self._pipe.close()
         self._process.join(5)
         self._process.kill()
+        self._process.join()
 
     def __enter__(self) -> Self:
         return self
