@@ -50,8 +50,8 @@ def test_nothing_is_evicted_in_silence(server):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(embedded, "ANSWER_SECONDS", 0.2)
-    monkeypatch.setattr(embedded, "END_SECONDS", 0.7)
+    monkeypatch.setattr(embedded, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(embedded, "END_SECONDS", 2.0)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -87,7 +87,7 @@ def test_one_that_still_loads_is_waited_for(server, tmp_path):
         while client.info("persistence")["aof_rewrite_in_progress"]:
             time.sleep(0.01)
     server.stop()
-    slowly = ["--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"]
+    slowly = ["--key-load-delay", "6000", "--loading-process-events-interval-bytes", "1024"]
     loading = subprocess.Popen([*server._command(), *slowly], stdout=subprocess.DEVNULL)
     other = EmbeddedRedis(server.socket, tmp_path / "redis")
     until = time.monotonic() + 10
