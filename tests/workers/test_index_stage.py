@@ -237,16 +237,22 @@ def test_a_backlog_of_a_hundred_thousand_slows_neither_reconciler_nor_watchdog(s
         assert due_rows(tx)["index"] == 100_000, "the exporter's figure is true up to there"
         assert due_rows(tx, most=MOST_COUNTED)["index"] == MOST_COUNTED
         began = time.process_time()
-        took = time.perf_counter()
-        for _ in range(10):
-            due_rows(tx, most=MOST_COUNTED)
+        looks = list(seconds_of(lambda: due_rows(tx, most=MOST_COUNTED), 10))
         assert time.process_time() - began < 0.5, "of our own; a look may take 50 ms"
-        assert time.perf_counter() - took < 2
+        assert min(looks) < 0.2
     with store.write() as tx:
+        batches = []
+        claims = list(seconds_of(lambda: batches.append(articles.claim_unindexed(tx, "t", limit=MOST, seconds=30)[0]), 3))
+        assert [len(batch) for batch in batches] == [MOST] * 3
+        assert min(claims) < 0.2 * 5, "a claim reads the index, not the backlog"
+
+
+def seconds_of(work, times):
+    """Each time's; what a busy machine adds to one it does not add to the quickest."""
+    for _ in range(times):
         began = time.perf_counter()
-        batch, _ = articles.claim_unindexed(tx, "t", limit=MOST, seconds=30)
-        assert len(batch) == MOST
-        assert time.perf_counter() - began < 0.2 * 5, "a claim reads the index, not the backlog"
+        work()
+        yield time.perf_counter() - began
 
 
 def test_all_is_put_again_in_slices_and_what_waits_already_is_left_as_it_is(store, fake_clock, monkeypatch):
