@@ -101,7 +101,7 @@ class Rig:
             search=SearchConfig(),
         )
 
-    def start(self, seconds: float = 60.0) -> None:
+    def start(self, seconds: float = 120.0) -> None:
         """``copytaster up``, until every kind of process got on."""
         self.process = start_up(self.folder / "up.log", self.variables(), "--workers", str(self.workers))
         began = dt.datetime.now(dt.UTC)

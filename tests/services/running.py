@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 PORTS = range(20_000, 32_000)  # below those that a kernel lends to every connection: Linux from 32768 on
 
 
