@@ -322,7 +322,7 @@ def test_a_real_server_answers_and_stops_in_order_on_sigterm(tmp_path):
 
 def _fetch(url):
     """Until the server listens: there is no event of another process to await."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + running.START_SECONDS
     while True:
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:
