@@ -3,6 +3,7 @@
 It owns what may be connected to and that pending downloads end when the crawl does; it must not know what is fetched.
 """
 
+import asyncio
 import ipaddress
 import time
 from collections.abc import Callable, Sequence
@@ -82,10 +83,16 @@ class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unuse
             self._pending.discard(pending)
 
     def _leaves(self, host: str) -> None:
-        """The delay to the next request counts from here: a busy machine may have held this one up since its turn came."""
         admission = self._crawler.get_downloader_middleware(AdmissionMiddleware)
         if admission is not None and not admission.may_go(host):
             raise HostBusyError(host)
+        self._count_delay(host)
+        # What is handed over now is written in the loop's next round, before what it calls later; on a busy machine that
+        # round began 0.75 s after this one, and the next request came 0.25 s after this one instead of a second.
+        asyncio.get_running_loop().call_later(0, self._count_delay, host)
+
+    def _count_delay(self, host: str) -> None:
+        """The delay to the next request counts from here: a busy machine may have held this one up since its turn came."""
         if self._crawler.engine and (slot := self._crawler.engine.downloader.slots.get(host)):
             slot.lastseen = time.monotonic()
 

@@ -6,7 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,18 +17,20 @@ from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId
 from copytaster.store import Store, Tx, schema, sources
 from copytaster.store.migrate import migrate
 from copytaster.urls import host_of, url_id
-from desk.loopback import Request, Resource, SiteServer
+from desk.loopback import Resource, SiteServer
 
 ROOT = pathlib.Path(__file__).parents[2]
 PREPARE = ""  # what a test wants done in a crawler before it starts
-# … so that each request says when it was sent: when it comes, a busy machine says.
-STAMPING = """
+# … so that it notes when each request is written: when one is taken by a server of ours, a busy machine decides.
+NOTING = """
 import time
-from twisted.web._newclient import HTTP11ClientProtocol
-def stamped(protocol, request, send=HTTP11ClientProtocol.request):
-    request.headers.setRawHeaders(b"x-sent-at", [str(time.monotonic()).encode()])
-    return send(protocol, request)
-HTTP11ClientProtocol.request = stamped
+from twisted.internet.tcp import Connection
+def noted(connection, data, write=Connection.writeSomeData):
+    if bytes(data[:4]) == b"GET ":
+        with open("written", "a") as lines:
+            print(time.monotonic(), bytes(data).split()[1].decode(), file=lines)
+    return write(connection, data)
+Connection.writeSomeData = noted
 """
 PROGRAM = """
 import sys
@@ -52,12 +54,6 @@ def rss(*links: str, dated: Sequence[str] = (), extra: str = "") -> Resource:
     )
     body = f'<?xml version="1.0"?><rss version="2.0"><channel><title>A site</title>{extra}{items}</channel></rss>'
     return Resource(body=body.encode(), content_type="application/rss+xml")
-
-
-def seconds_apart(requests: Iterable[Request]) -> list[float]:
-    """Between each request of a crawler that was prepared by STAMPING and its next, as they were sent."""
-    sent = sorted(float(one.headers["x-sent-at"]) for one in requests)
-    return [later - earlier for earlier, later in pairwise(sent)]
 
 
 class World:
@@ -120,6 +116,13 @@ class World:
     def reason(self, url: str) -> str | None:
         refused = self.rows("refusals").get(url)
         return refused.reason if refused else None
+
+    def seconds_apart(self, host: str, *paths: str) -> list[float]:
+        """Between all requests to a host, or those for these paths, by a crawler that was prepared by NOTING."""
+        lines = [line.split() for line in (self.folder / "written").read_text("utf-8").splitlines()]
+        places = [f"http://{host}{path}" for path in paths]
+        at = [float(at) for at, url in lines if (url in places if places else host_of(url) == host)]
+        return [later - earlier for earlier, later in pairwise(at)]
 
     def due_again(self) -> None:
         """As if the time of every endpoint had come."""

@@ -15,7 +15,7 @@ from scrapers.admission import HostBusyError
 from scrapers.crawl import Crawl
 from scrapers.frontier import LEASE_SECONDS, Frontier, Wants
 from scrapers.jobs import GivenBack, LinkRefused
-from tests.scrapers.conftest import STAMPING, ended, page, seconds_apart
+from tests.scrapers.conftest import NOTING, ended, page
 from tests.scrapers.test_crawl_frontier import frontier, links_of, pass_time, tick
 from tests.scrapers.test_crawl_process import requests, wait_for
 
@@ -198,21 +198,30 @@ def test_what_waited_for_its_delay_while_the_crawler_was_stopped_is_not_sent_aft
         assert len(requests(world, TARGET, "/story")) == already
 
 
-@pytest.mark.slow
-def test_the_delay_counts_from_when_a_request_was_sent_not_from_when_its_turn_came(world, monkeypatch):
-    prepare = """
+HELD_UP_BEFORE = """
 import itertools, time
 from twisted.web.client import HTTPConnectionPool
 held_up, connect = itertools.cycle((0.8, 0.0)), HTTPConnectionPool.getConnection
 HTTPConnectionPool.getConnection = lambda *given: (time.sleep(next(held_up)), connect(*given))[1]
 """
-    monkeypatch.setattr("tests.scrapers.conftest.PREPARE", STAMPING + prepare)
+HELD_UP_AFTER = """
+import itertools, time
+from twisted.web._newclient import HTTP11ClientProtocol
+held_up, send = itertools.cycle((0.8, 0.0)), HTTP11ClientProtocol.request
+HTTP11ClientProtocol.request = lambda *given: (send(*given), time.sleep(next(held_up)))[0]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prepare", [HELD_UP_BEFORE, HELD_UP_AFTER], ids=["before it has a connection", "after"])
+def test_the_delay_counts_from_when_a_request_was_sent_not_from_when_its_turn_came(world, monkeypatch, prepare):
+    monkeypatch.setattr("tests.scrapers.conftest.PREPARE", NOTING + prepare)
     host = "slow.example"
     paths = [f"/{number}" for number in range(4)]
     world.feed(host, *paths)
     for path in paths:
         world.server.put(host, path, page(path))
     world.crawl(crawl__delay_seconds=1, crawl__run_seconds=12)
-    asked = [one for one in world.server.requests() if one.host == host]
-    assert len(asked) >= 5
-    assert min(seconds_apart(asked)) > 0.9
+    apart = world.seconds_apart(host)
+    assert len(apart) >= 4
+    assert min(apart) > 0.9
