@@ -27,7 +27,7 @@ Supervisor({"one": Child("one", live), "two": Child("two", live)}).run()
 """
 
 
-def until(done, seconds: float = 10.0):
+def until(done, seconds: float = 60.0):
     """Polls a condition outside this process, for which there is no event to await."""
     end = time.monotonic() + seconds
     while not (found := done()):

@@ -56,6 +56,11 @@ class Mailbox:
         return self.data_answers.pop(0) if self.data_answers else "250 taken"
 
 
+def at(port):
+    """Where a server listens, which a busy machine may take a while to start."""
+    return {"hostname": "127.0.0.1", "port": port, "ready_timeout": 30}
+
+
 @pytest.fixture
 def box():
     return Mailbox()
@@ -64,7 +69,7 @@ def box():
 @pytest.fixture
 def server(box):
     port = running.free_port()
-    controller = Controller(box, hostname="127.0.0.1", port=port, server_hostname="mx.example.org")
+    controller = Controller(box, server_hostname="mx.example.org", **at(port))
     controller.start()
     yield port
     controller.stop()
@@ -190,7 +195,7 @@ def test_tls_is_spoken_from_the_start_or_when_offered_and_a_password_asks_for_a_
 ):
     context, port = self_signed(tmp_path), running.free_port()
     offered = {"ssl_context": context} if scheme == "smtps" else {"tls_context": context, "require_starttls": True}
-    controller = Controller(box, hostname="127.0.0.1", port=port, **offered)
+    controller = Controller(box, **at(port), **offered)
     controller.start()
     try:
         mail = Mail(outbox(smtp_url=f"{scheme}://127.0.0.1:{port}"))
@@ -349,7 +354,7 @@ def test_a_server_that_went_away_between_two_mails_is_called_again(box, outbox, 
     port = running.free_port()
     mail = Mail(outbox(smtp_url=f"smtp://127.0.0.1:{port}"))
     for number in range(2):
-        controller = Controller(box, hostname="127.0.0.1", port=port)
+        controller = Controller(box, **at(port))
         controller.start()
         mail.send(message(TO, message_id=f"msg_{number}"))
         controller.stop()
