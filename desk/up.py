@@ -106,10 +106,10 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        child.started = time.monotonic()
+        child.started, own = time.monotonic(), os.getpid()
         child.pid = os.fork()
         if child.pid == 0:
-            _be(child)
+            _be(child, own)
 
     def _reap(self) -> None:
         for child in self.children.values():
@@ -145,7 +145,7 @@ def _ended(pid: int) -> tuple[int, int] | None:
     return found if found[0] else None
 
 
-def _be(child: Child) -> None:
+def _be(child: Child, supervisor: int) -> None:
     """The life of a forked child; it never returns into the supervisor's loop."""
     code = 1
     try:
@@ -153,7 +153,8 @@ def _be(child: Child) -> None:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the supervisor tells us in order
         _name_and_bind(child.name)
-        child.run()
+        if os.getppid() == supervisor:  # else it ended before we were bound to its end
+            child.run()
         code = 0
     except CopytasterError as error:
         log.error("%s: %s", child.name, error)  # noqa: TRY400  one sentence says it all

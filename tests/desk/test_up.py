@@ -27,6 +27,17 @@ Supervisor({"one": Child("one", live), "two": Child("two", live)}).run()
 """
 
 
+LATE = """
+import os, pathlib, sys, time
+from desk import up
+supervisor = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == supervisor:
+        time.sleep(0.01)
+    up._be(up.Child("late", pathlib.Path(sys.argv[1]).touch), supervisor)
+"""
+
+
 def until(done, seconds: float = 60.0):
     """Polls a condition outside this process, for which there is no event to await."""
     end = time.monotonic() + seconds
@@ -65,6 +76,12 @@ def test_a_killed_supervisor_leaves_no_child_behind(tmp_path):
         gone, alive = psutil.wait_procs(children, timeout=10)
         assert not alive
         assert len(gone) == 2
+
+
+def test_a_child_that_is_born_while_its_supervisor_is_killed_does_not_begin(tmp_path):
+    command = [sys.executable, "-c", LATE, str(tmp_path / "begun")]
+    subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=True)  # until the child has closed it, too
+    assert not (tmp_path / "begun").exists()
 
 
 def test_stop_ends_also_a_child_that_does_not_listen(monkeypatch):
