@@ -33,6 +33,9 @@ from copytaster.guard import Guard
 from copytaster.urls import host_of
 from scrapers.admission import AdmissionMiddleware, HostBusyError
 
+# A request that is handed over is written in the loop's next round, before what that calls later; TLS takes one more.
+ROUNDS_TO_WRITE = 2
+
 
 class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unused-ignore]
     """Connects only to addresses that the guard has seen; the check is at connect, so a DNS answer can't change after it.
@@ -86,15 +89,17 @@ class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unuse
         admission = self._crawler.get_downloader_middleware(AdmissionMiddleware)
         if admission is not None and not admission.may_go(host):
             raise HostBusyError(host)
-        self._count_delay(host)
-        # What is handed over now is written in the loop's next round, before what it calls later; on a busy machine that
-        # round began 0.75 s after this one, and the next request came 0.25 s after this one instead of a second.
-        asyncio.get_running_loop().call_later(0, self._count_delay, host)
+        self._count_delay(host, ROUNDS_TO_WRITE)
 
-    def _count_delay(self, host: str) -> None:
-        """The delay to the next request counts from here: a busy machine may have held this one up since its turn came."""
+    def _count_delay(self, host: str, rounds: int) -> None:
+        """The delay to the next request counts from now, and anew in each of so many rounds of the loop.
+
+        On a busy machine a round began 0.75 s after the one before, so that the next request came after 0.25 s and not 1.
+        """
         if self._crawler.engine and (slot := self._crawler.engine.downloader.slots.get(host)):
             slot.lastseen = time.monotonic()
+        if rounds:
+            asyncio.get_running_loop().call_later(0, self._count_delay, host, rounds - 1)
 
     async def close(self) -> None:
         for pending in list(self._pending):
