@@ -11,36 +11,15 @@ import os
 import signal
 import threading
 import time
-from dataclasses import dataclass
 
 from copytaster.config import Config
 from copytaster.errors import CopytasterError
 from copytaster.store import Store, processes
+from workers.stillness import Stillness
 
 LOOK_SECONDS = 15.0
 STILL_SECONDS = {"crawl": 180.0, "beat": 900.0}  # beat's chores, retention above all, may take minutes
 log = logging.getLogger("copytaster.watchdog")
-
-
-@dataclass(slots=True)
-class Stillness:
-    """For how long nothing has moved, by whatever clock the looks go by.
-
-    Only a change counts, not the instant itself: a container that is started again has its predecessor's name, and its row.
-    """
-
-    limit_seconds: float
-    since: float
-    seen: dt.datetime | None = None
-
-    def lasts_too_long(self, progress_at: dt.datetime | None, now: float) -> bool:
-        if progress_at != self.seen:
-            self.seen, self.since = progress_at, now
-        return now - self.since > self.limit_seconds
-
-    def forgive(self, now: float) -> None:
-        """Nobody can note anything while the store is away, and a restart would not bring it back."""
-        self.since = now
 
 
 def watch(config: Config, kind: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kombu.transport import redis, virtual
 
 from copytaster import metrics
 from copytaster.config import Config
@@ -21,6 +22,32 @@ STAGES = ("ingest", "deliver", "index")
 ASKING = {"max_retries": 0, "socket_timeout": 3, "socket_connect_timeout": 2}
 TASK_SECONDS = 25  # below every lease, so that a task that hangs is dead before its row is given to another
 log = logging.getLogger("copytaster.broker")
+
+
+class Places(redis.QoS):  # type: ignore[misc, unused-ignore]
+    """The places for messages that are being worked on, which come free though the broker can't be told.
+
+    kombu keeps the place of a message whose acknowledgement failed. Where a killed Redis was back before the consumer had
+    missed it, all places of a worker stayed taken, and it rested for ever beside 65 pages (like celery's issue 10302). The
+    message itself may come again: a hint may.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        try:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call, unused-ignore]
+        except Exception:
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call, unused-ignore]
+            raise
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        try:
+            super().reject(delivery_tag, requeue)  # type: ignore[no-untyped-call, unused-ignore]
+        except Exception:
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call, unused-ignore]
+            raise
+
+
+redis.Channel.QoS = Places  # kombu has no setting for it
 
 
 def make_app(config: Config, *, transport: Mapping[str, Any] | None = None) -> Celery:

@@ -1,5 +1,6 @@
 """The Celery tasks: each drains its stage for a while. A task carries nothing, so a lost or repeated one costs nothing."""
 
+import itertools
 import logging
 import os
 import signal
@@ -22,6 +23,7 @@ from workers.app import STAGES, make_app
 from workers.bootstrap import make_services, open_store, warm_up
 from workers.reconciler import due_rows
 from workers.services import Services
+from workers.stillness import Stillness
 from workers.watchlist import Watchlist
 
 WATCH_SECONDS = 15.0
@@ -141,28 +143,31 @@ def _per_process(config: Config, watchlist: Watchlist) -> Callable[[], Services]
 
 
 def _watchdog(config: Config, queues: Sequence[str]) -> None:
-    """Liveness is progress, not a pid: with work due and none done for two minutes this process ends, to be restarted."""
+    """Liveness is progress, not a pid: with work due and none done for two minutes this process ends, to be restarted.
+
+    By looks and not by a clock: a process that was stopped as a whole may go on first.
+    """
     time.sleep(WATCH_SECONDS)  # a pool forks at its start, when no other thread may be at work
     store = open_store(config)
-    calm_since = time.monotonic()
-    while True:
-        try:
-            stuck = _stuck(store, queues)
-        except CopytasterError:
-            stuck = False  # the store is away: a restart would not bring it back
-        calm_since = calm_since if stuck else time.monotonic()
-        if time.monotonic() - calm_since > STUCK_SECONDS:
+    stillness = Stillness(STUCK_SECONDS, since=0.0)
+    for look in itertools.count():
+        if _stands_still(store, queues, stillness, look * WATCH_SECONDS):
             log.error("work is due and none was done for %.0f s: this worker ends, to be started again", STUCK_SECONDS)
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(WATCH_SECONDS)
 
 
-def _stuck(store: Store, queues: Sequence[str]) -> bool:
-    """Whether there is work for these queues and none of our own processes got on lately."""
+def _stands_still(store: Store, queues: Sequence[str], stillness: Stillness, now: float) -> bool:
+    """Whether there was work for these queues all the time, and none of our own processes got on."""
     pids = {os.getpid(), *(child.pid for child in psutil.Process().children())}
     names = {processes.name_of("worker", pid) for pid in pids}
-    with store.read() as tx:
-        due = due_rows(tx, most=1)
-        newest = max((each.progress_at for each in processes.every(tx) if each.name in names), default=None)
-        late = newest is None or (tx.now - newest).total_seconds() > STUCK_SECONDS
-    return late and any(due[queue] for queue in queues)
+    try:
+        with store.read() as tx:
+            due = due_rows(tx, most=1)
+            newest = max((each.progress_at for each in processes.every(tx) if each.name in names), default=None)
+    except CopytasterError:
+        stillness.forgive(now)
+        return False
+    if not any(due[queue] for queue in queues):
+        stillness.forgive(now)
+    return stillness.lasts_too_long(newest, now)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from copytaster.store import Store
 from copytaster.store.migrate import migrate
-from desk.watchdog import Stillness
+from workers.stillness import Stillness
 
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)
 STANDS_STILL = """
