@@ -216,11 +216,12 @@ def by_character(char: str) -> bool:
 def spans(text: str) -> Iterator[Span]:
     """The same words as ``words`` gives, each with its place. Words of one character ("½") share its place."""
     for chunk in _CHUNK.finditer(text):
-        for word, start, end in _chunk_spans(chunk[0]):
+        for word, start, end in chunk_spans(chunk[0]):
             yield Span(word, chunk.start() + start, chunk.start() + end)
 
 
-def _chunk_spans(chunk: str) -> list[Span]:
+def chunk_spans(chunk: str) -> list[Span]:
+    """The words of what stands between two blanks, with their places in it."""
     folded = _CHUNKS[chunk]
     if not folded:
         return []
@@ -241,12 +242,12 @@ class Placed:
     The matcher asks for places only where something matched; ``spans`` of all words costs five times the words alone.
     """
 
-    __slots__ = ("_chunks", "_firsts", "_folded", "_starts", "joined", "text")
+    __slots__ = ("_firsts", "_folded", "_starts", "chunks", "joined", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._chunks = text.split()
-        self._folded = [*map(_CHUNKS.__getitem__, self._chunks)]
+        self.chunks = text.split()
+        self._folded = [*map(_CHUNKS.__getitem__, self.chunks)]
         self.joined = " ".join(filter(None, self._folded))
         self._starts: list[int] = []
         self._firsts: Sequence[int] = ()
@@ -254,10 +255,10 @@ class Placed:
     def place(self, index: int) -> tuple[int, int]:
         """Where word number ``index`` (from 0) stands: start and end, in code points."""
         if not self._starts:
-            self._starts = _chunk_starts(self.text, self._chunks)
+            self._starts = _chunk_starts(self.text, self.chunks)
             self._firsts = _first_numbers(self._folded, self.joined.count(" ") + 1)
         chunk = bisect_right(self._firsts, index) - 1
-        _, start, end = _chunk_spans(self._chunks[chunk])[index - self._firsts[chunk]]
+        _, start, end = chunk_spans(self.chunks[chunk])[index - self._firsts[chunk]]
         return self._starts[chunk] + start, self._starts[chunk] + end
 
 

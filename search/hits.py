@@ -12,7 +12,9 @@ from copytaster.text import Placed
 from copytaster.watches import Hit, HitField
 from search import names
 from search.document import Page
+from search.name_why import why
 from search.tree import Phrase
+from search.variants import Variant
 
 MOST_HITS = 50  # of one watch in one article
 _ORDER = {"title": 0, "text": 1, "source": 2, "author": 3}
@@ -40,14 +42,30 @@ def fires(page: Page, phrase: Phrase, vetoes: frozenset[str]) -> bool:
     return any(True for place in _places(page, phrase) if not _is_vetoed(page, place, vetoes))
 
 
-def find(page: Page, phrases: Iterable[Phrase], vetoes: frozenset[str] = frozenset()) -> tuple[Hit, ...]:
-    """The hits of these terms, by field and start, at most ``MOST_HITS``; one for each place, the exact one if any."""
+def fires_as(page: Page, phrase: Phrase, variant: Variant, vetoes: frozenset[str]) -> bool:
+    """Whether a form of a term stands in a field that the term looks into, and is not vetoed."""
+    return variant.field in _fields(phrase) and not _is_vetoed(page, _place_of(page, variant), vetoes)
+
+
+def find(
+    page: Page,
+    phrases: Iterable[Phrase],
+    vetoes: frozenset[str] = frozenset(),
+    variants: Iterable[tuple[Phrase, Variant]] = (),
+) -> tuple[Hit, ...]:
+    """The hits of these terms, by field and start, at most ``MOST_HITS``; one for each place, the exact one if any. A form
+    of a term is one where the term itself does not stand.
+    """
     found: dict[_Place, Hit] = {}
     for phrase in phrases:
         places = (place for place in _places(page, phrase) if not _is_vetoed(page, place, vetoes))
         for place in islice(places, MOST_HITS):
             if place not in found or found[place].kind != "exact":
                 found[place] = _hit(page, place, phrase)
+    for phrase, variant in variants:
+        place = _place_of(page, variant)
+        if fires_as(page, phrase, variant, vetoes) and not any(_overlap(place, other) for other in found):
+            found[place] = _hit_as(page, place, phrase, variant)
     ordered = sorted(found.values(), key=lambda hit: (_ORDER[hit.field], hit.start, hit.end))
     return tuple(ordered[:MOST_HITS])
 
@@ -68,6 +86,14 @@ def _places(page: Page, phrase: Phrase) -> Iterator[_Place]:
 
 def _place(placed: Placed, field: str, first: int, last: int) -> _Place:
     return _Place(field, placed.place(first)[0], placed.place(last)[1])
+
+
+def _place_of(page: Page, variant: Variant) -> _Place:
+    return _place(page.placed(variant.field), variant.field, variant.first, variant.last)
+
+
+def _overlap(one: _Place, two: _Place) -> bool:
+    return one.field == two.field and one.start < two.end and two.start < one.end
 
 
 def _runs(joined: str, phrase: Phrase) -> list[tuple[int, int]]:
@@ -131,6 +157,14 @@ def _hit(page: Page, place: _Place, phrase: Phrase) -> Hit:
     kind = _kind(printed, phrase)
     field = cast("HitField", place.field)
     return Hit(field, place.start, place.end, printed, phrase.term, kind, why=_why(printed, phrase, kind))
+
+
+def _hit_as(page: Page, place: _Place, phrase: Phrase, variant: Variant) -> Hit:
+    printed = _printed(page, place)
+    reason = why(printed, phrase.typed, variant.name, variant.reading)
+    return Hit(
+        cast("HitField", place.field), place.start, place.end, printed, phrase.term, "variant", round(variant.score, 3), reason
+    )
 
 
 def _kind(printed: str, phrase: Phrase) -> Literal["exact", "folded"]:

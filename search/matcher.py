@@ -3,7 +3,7 @@
 It owns which watches are looked at for an article; it must not know the store, deliveries or how a query is written.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from copytaster.watches import Hit, Level, WatchId
@@ -11,7 +11,10 @@ from search import hits, names
 from search.anchors import COMMON, Rarity, anchor, beginning_keys, field_keys
 from search.document import Document, Page
 from search.query import Query
-from search.tree import And, Node, Or, Phrase, plain, satisfied_by
+from search.tree import And, Node, Or, Phrase, plain, satisfied_by, wanted
+from search.variants import Variant, Variants, Words, can_vary
+
+Varied = Mapping[Words, Sequence[Variant]]
 
 
 class Found(NamedTuple):
@@ -24,16 +27,21 @@ class Found(NamedTuple):
 class _Held:
     """A watch ready to be matched. A slotted class, for 100,000 of them are held."""
 
-    __slots__ = ("any_of", "id", "keys", "level", "needles", "order", "tree", "vetoes")
+    __slots__ = ("any_of", "id", "keys", "level", "needles", "order", "tree", "varying", "vetoes")
 
-    def __init__(self, watch_id: WatchId, tree: Node, level: Level | None, vetoes: frozenset[str], order: int) -> None:
+    def __init__(self, watch_id: WatchId, tree: Node, level: Level, vetoes: frozenset[str], order: int) -> None:
         self.id = watch_id
         self.tree = tree
-        self.level = level  # every level has the same normal form in version 1 of search.names
+        self.level: Level = level
+        self.varying = tuple(dict.fromkeys(phrase for phrase in wanted(tree) if can_vary(phrase, level)))
         self.vetoes = vetoes
         self.order = order
         self.keys: tuple[str, ...] = ()
         self.needles, self.any_of = _gate(tree)
+
+    def names(self) -> Iterable[Words]:
+        """What it looks for in other spellings, each once."""
+        return dict.fromkeys(phrase.words for phrase in self.varying)
 
     def may_be_satisfied(self, body: str) -> bool:
         """Cheap and never wrong when it says no: one search in a string turns most candidates away."""
@@ -44,15 +52,26 @@ class _Held:
                 return False
         return True
 
-    def satisfied_by(self, page: Page) -> Sequence[Phrase] | None:
-        """The terms that satisfy it, None where it is not satisfied."""
-        if not self.may_be_satisfied(page.body):
+    def satisfied_by(self, page: Page, varied: Varied) -> Sequence[Phrase] | None:
+        """The terms that satisfy it, None where it is not satisfied. What it excludes counts only as it is written."""
+        if not self.may_be_satisfied(page.body) and not any(phrase.words in varied for phrase in self.varying):
             return None
         return satisfied_by(
             self.tree,
-            lambda phrase: hits.fires(page, phrase, self.vetoes),
+            lambda phrase: hits.fires(page, phrase, self.vetoes) or self._varies(page, phrase, varied),
             lambda phrase: hits.holds(page, phrase),
         )
+
+    def _varies(self, page: Page, phrase: Phrase, varied: Varied) -> bool:
+        return any(hits.fires_as(page, phrase, variant, self.vetoes) for variant in self.variants(phrase, varied))
+
+    def variants(self, phrase: Phrase, varied: Varied) -> list[Variant]:
+        """Those of a term that count at this watch's level."""
+        found = varied.get(phrase.words, ()) if phrase in self.varying else ()
+        return [variant for variant in found if variant.counts(self.level)]
+
+    def hits(self, page: Page, terms: Sequence[Phrase], varied: Varied) -> Sequence[Hit]:
+        return hits.find(page, terms, self.vetoes, [(term, variant) for term in terms for variant in self.variants(term, varied)])
 
 
 def _gate(tree: Node) -> tuple[tuple[str, ...], bool]:
@@ -77,6 +96,8 @@ class Matcher:
         self._field_keys = 0
         self._rarity = Rarity()
         self._order = 0
+        self._variants = Variants()
+        self._varying: dict[Words, list[_Held]] = {}
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -86,7 +107,7 @@ class Matcher:
         watch_id: WatchId,
         query: Query,
         *,
-        level: Level | None = None,
+        level: Level = "exact",
         aliases: Sequence[str] = (),
         vetoes: Sequence[str] = (),
     ) -> None:
@@ -101,22 +122,34 @@ class Matcher:
         self._order += 1
         self._watches[watch_id] = held = _Held(watch_id, tree, level, refused, self._order)
         self._place(held)
+        for words in held.names():
+            self._varying.setdefault(words, []).append(held)
+            self._variants.add(words)
 
     def remove(self, watch_id: WatchId) -> None:
         """Forget this watch; nothing happens where it is not held."""
-        if (held := self._watches.pop(watch_id, None)) is not None:
-            self._displace(held)
+        if (held := self._watches.pop(watch_id, None)) is None:
+            return
+        self._displace(held)
+        for words in held.names():
+            self._varying[words].remove(held)
+            if not self._varying[words]:
+                del self._varying[words]
+            self._variants.remove(words)
 
     def match(self, document: Document) -> list[Found]:
         """The watches that this article satisfies, in the order they were added, with the places that did it."""
         page = Page(document)
+        varied = self._variants.find(page.title, page.text)
+        candidates = self._candidates(page)
+        candidates.update(held for words in varied for held in self._varying[words])
         found = [
             (held, terms)
-            for held in sorted(self._candidates(page), key=lambda held: held.order)
-            if (terms := held.satisfied_by(page)) is not None
+            for held in sorted(candidates, key=lambda held: held.order)
+            if (terms := held.satisfied_by(page, varied)) is not None
         ]
         self._learn(page)
-        return [Found(held.id, hits.find(page, terms, held.vetoes)) for held, terms in found]
+        return [Found(held.id, held.hits(page, terms, varied)) for held, terms in found]
 
     def _candidates(self, page: Page) -> set[_Held]:
         under = self._under
@@ -168,7 +201,7 @@ class Matcher:
 
 def matches(document: Document, query: Query, vetoes: Sequence[str] = ()) -> Sequence[Hit] | None:
     """One article against one query, as engines verify and explain what they found: its hits, None where it fails."""
-    held = _Held(WatchId(""), plain(query.tree), None, frozenset(map(names.normal, vetoes)), 0)
+    held = _Held(WatchId(""), plain(query.tree), "exact", frozenset(map(names.normal, vetoes)), 0)
     page = Page(document)
-    terms = held.satisfied_by(page)
-    return None if terms is None else hits.find(page, terms, held.vetoes)
+    terms = held.satisfied_by(page, {})
+    return None if terms is None else held.hits(page, terms, {})

@@ -93,6 +93,15 @@ def phrases(node: Node) -> Iterator[Phrase]:
             yield from phrases(part)
 
 
+def wanted(node: Node) -> Iterator[Phrase]:
+    """The terms of a plain tree that are not excluded, from left to right."""
+    if isinstance(node, Phrase):
+        yield node
+    elif not isinstance(node, Not):
+        for part in node.parts:
+            yield from wanted(part)
+
+
 def evaluate(node: Node, holds: Holds) -> bool:
     """Whether a document satisfies the tree, given which terms it holds."""
     if isinstance(node, Phrase):

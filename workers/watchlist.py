@@ -40,7 +40,8 @@ class Watchlist:
     def _add(self, watch: Watch) -> None:
         try:
             query = parse(watch.query)
-            self._matcher.add(watch.id, query, level=watch.level, aliases=watch.aliases, vetoes=watch.vetoes)
+            # Names as written, at every level, until the search index has their keys: what alerts must be found again.
+            self._matcher.add(watch.id, query, aliases=watch.aliases, vetoes=watch.vetoes)
         except Rejected as error:  # saved by a release that read it otherwise: one bad watch never stops the others
             log.error("watch %s (%s) can't be read and is left out: %s", watch.id, watch.name, error)  # noqa: TRY400
             return

@@ -1,0 +1,115 @@
+"""The words of an article as names are read in it: how each sounds, whether it has a capital, where a clause ends.
+
+It owns these tokens, one for each word of a text and in the same order; it must not know which names are watched.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from copytaster.text import Placed, by_character, chunk_spans
+from search.name_words import ABBREVIATED, LEGAL, LONGEST_LEGAL, Word, word_of
+
+_STOPS = frozenset(".!?;:…؟؛۔।|")
+_PAUSES = frozenset(',،、()[]–—/«»“”„"')
+_APOSTROPHES = frozenset("'’‘ʼʻ`´")
+_LEGAL_FIRST = frozenset(form[0] for form in LEGAL)
+_MOST_REMEMBERED = 100_000
+_UNREAD = Word("", "bare", "other", ("",), (), ("",), ("",))
+
+
+class Token(NamedTuple):
+    """``capital`` is also true of scripts without capitals. ``pause``: a comma or the like follows; ``stop``: a clause ends."""
+
+    word: Word
+    capital: bool
+    cased: bool
+    pause: bool
+    stop: bool
+    legal: bool  # a legal form may begin here
+    glued: bool  # an apostrophe stands before it: "Kata'ib"
+
+
+class _Chunks(dict[str, tuple[Token, ...]]):
+    def __missing__(self, chunk: str) -> tuple[Token, ...]:
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        self[chunk] = made = tuple(_tokens(chunk))
+        return made
+
+
+def _tokens(chunk: str) -> Sequence[Token]:
+    spans = chunk_spans(chunk)
+    starts, ends = [span.start for span in spans], [span.end for span in spans]
+    gaps = [chunk[end:start] for end, start in zip([0, *ends], [*starts, len(chunk)], strict=True)]
+    return [
+        _token(span.word, chunk[span.start : span.end], before=before, after=after)
+        for span, before, after in zip(spans, gaps, gaps[1:], strict=False)
+    ]
+
+
+def _token(word: str, printed: str, *, before: str, after: str) -> Token:
+    letter = next(filter(str.isalpha, printed), "")
+    cased = letter.lower() != letter.upper()
+    capital = letter.isupper() or letter.istitle() if cased else bool(letter) or word.isdecimal()
+    unread = by_character(word[0]) or "\uac00" <= word[0] <= "\ud7a3"  # Hangul is parted at other places than names are
+    return Token(
+        word=_UNREAD if unread else word_of(word),
+        capital=capital and not unread,
+        cased=cased,
+        pause=not _PAUSES.isdisjoint(after),
+        stop=not _STOPS.isdisjoint(after) and not (after == "." and (len(printed) == 1 or word in ABBREVIATED)),
+        legal=word in _LEGAL_FIRST,
+        glued=before in _APOSTROPHES,
+    )
+
+
+_CHUNKS = _Chunks()
+
+
+class Tokens:
+    """Those of one text. ``legal`` has for each the kind of the legal form that it is part of; ``ends``: nothing that is one
+    name goes on after it.
+    """
+
+    __slots__ = ("all", "ends", "legal")
+
+    def __init__(self, placed: Placed) -> None:
+        self.all: list[Token] = []
+        self.ends: list[bool] = []
+        remembered = _CHUNKS
+        lasts = []
+        chunks = iter(placed.chunks)
+        for line in placed.text.split("\n"):
+            for _ in range(len(line.split())):
+                self.all += remembered[next(chunks)]
+            lasts.append(len(self.all) - 1)
+        self.legal = _legal(self.all)
+        self.ends = [token.stop or token.pause for token in self.all]
+        for place, kind in enumerate(self.legal):
+            if kind is not None and place and not self.all[place - 1].stop:
+                self.ends[place - 1] = False  # "Plant, JSC"
+        for last in lasts:
+            if last >= 0:
+                self.ends[last] = True
+
+    def legal_length(self, place: int) -> int:
+        """Of the legal form that begins there; 0 where none does."""
+        kind = self.legal[place]
+        if kind is None or (place and self.legal[place - 1] == kind):
+            return 0
+        end = place + 1
+        while end < len(self.legal) and self.legal[end] == kind:
+            end += 1
+        return end - place
+
+
+def _legal(tokens: Sequence[Token]) -> list[str | None]:
+    found: list[str | None] = [None] * len(tokens)
+    for place in [place for place, token in enumerate(tokens) if token.legal]:
+        if found[place] is None:
+            for size in range(min(LONGEST_LEGAL, len(tokens) - place), 0, -1):
+                kind = LEGAL.get(tuple(token.word.text for token in tokens[place : place + size]))
+                if kind is not None:
+                    found[place : place + size] = [kind] * size
+                    break
+    return found
