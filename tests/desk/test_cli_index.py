@@ -71,6 +71,7 @@ def test_rebuild_says_what_it_came_to(call, store):
     assert len(call("search", "fatemiyoun", "--json").records) == 3
 
 
+@pytest.mark.slow
 def test_rebuild_shows_how_far_it_is_on_a_terminal_alone(run, store):
     filled(store)
     assert run("rebuild").stderr == b""

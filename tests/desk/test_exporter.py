@@ -155,6 +155,7 @@ def test_a_search_engine_that_is_away_and_a_disk_that_fills_are_told(store, tick
     assert ("copytaster_disk_free_bytes",) not in missing
 
 
+@pytest.mark.slow
 def test_a_part_that_hangs_is_told_as_away_and_not_asked_again_meanwhile(store, ticks, monkeypatch):
     monkeypatch.setattr(exporting, "ANSWER_SECONDS", PATIENCE_SECONDS)
     back, asked = threading.Event(), []
@@ -174,6 +175,7 @@ def test_a_part_that_hangs_is_told_as_away_and_not_asked_again_meanwhile(store, 
         ticks.now += 6
 
 
+@pytest.mark.slow
 def test_a_count_that_takes_long_makes_no_store_that_is_away(store, ticks, monkeypatch):
     monkeypatch.setattr(exporting, "ANSWER_SECONDS", PATIENCE_SECONDS)
     counted = threading.Event()

@@ -90,6 +90,7 @@ def watched(folder, *, limit_seconds, moving_seconds):
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_process_that_stands_still_is_killed_and_not_before(tmp_path):
     with watched(tmp_path, limit_seconds=3.0, moving_seconds=5.0) as process:
         said, errors = process.communicate(timeout=60)

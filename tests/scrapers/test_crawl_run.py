@@ -11,6 +11,8 @@ import pytest
 from desk.loopback import Resource
 from tests.scrapers.conftest import World, page, rss
 
+pytestmark = pytest.mark.slow  # whole runs, 12 s each
+
 HTML = {"content_type": "text/html; charset=utf-8"}
 
 

@@ -152,7 +152,7 @@ PIECES = [
 NAMES = ["Fatemiyoun", "Kataib Hezbollah", "Hayat Tahrir al-Sham", "Aß", "LLC Atlas"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)), max_size=14), st.booleans())
 def test_offsets_cut_out_exactly_the_printed_words(pieces, spaced):
     text = (" " if spaced else "").join(pieces)

@@ -23,6 +23,7 @@ def server(tmp_path):
     server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["ack", "reject"])
 def test_a_message_that_can_not_be_acknowledged_gives_its_place_back(server, tmp_path, way):
     """Else a worker whose places are all taken rests for ever once the broker is back."""

@@ -54,6 +54,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(embedded, "END_SECONDS", 2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("whose", ["our own", "adopted"])
 def test_one_that_hangs_is_ended_before_another_takes_its_folder(server, tmp_path, whose):
@@ -80,6 +81,7 @@ def test_one_whose_socket_was_swept_away_is_ended_first_and_loses_nothing(server
         assert client.get("word") == b"fatemiyoun"
 
 
+@pytest.mark.slow
 def test_one_that_still_loads_is_waited_for(server, tmp_path):
     with redis.Redis(unix_socket_path=str(server.socket)) as client:
         client.mset({f"key{number}": os.urandom(1024) for number in range(500)})
