@@ -1,6 +1,6 @@
-"""A name against a stretch of an article: which word stands for which, what is left over, and the measures of the whole.
+"""A name ready to be compared: its words, the units that they may be printed as, and how near two words are.
 
-It owns how two names are laid side by side; it must not know watches, levels or how a stretch was found.
+It owns names and nearness; it must not know watches, levels or where in an article a name is looked for.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,8 +14,6 @@ from search.name_words import CONCEPTS, LEGAL, LONGEST_LEGAL, Word, word_of
 FARTHEST = 0.27  # cost a sound; what is further apart is another word
 _DECLINED = 0.06  # more, where one of them must be declined first
 _SLACK = 0.5  # of outlines
-
-
 SAME = Apart(0.0, 0.0, 0)
 
 

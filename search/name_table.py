@@ -79,9 +79,6 @@ class Names(Generic[Key]):
         self._added: list[str] = []  # the words in the order in which they came
         self._alike: dict[str, tuple[int, dict[str, Near]]] = {}  # with how many had come
 
-    def __len__(self) -> int:
-        return len(self._held)
-
     def add(self, key: Key, name: Name) -> None:
         """Hold this name, in the place of one with the same key."""
         self.remove(key)
