@@ -13,12 +13,12 @@ from itertools import product
 from typing import Generic, NamedTuple, TypeVar
 
 from search.name_align import Reading, Stretch, read
+from search.name_keys import asked_under, kept_under
 from search.name_parts import Name, Near, Unit
 from search.name_parts import near as nearness
 from search.name_tokens import Tokens
-from search.name_words import CONCEPTS, GIVEN, Word, word_of
+from search.name_words import GIVEN, Word, word_of
 
-SHORTEST_EDITED = 3  # letters of a key; shorter ones must be equal, or be a longer one with a letter left out
 _FEW = 64  # new words that are looked at one by one
 _MOST_REMEMBERED = 100_000  # words of articles
 _MARGIN = 4  # words beyond as many as the name has, on either side of the anchor
@@ -103,7 +103,7 @@ class Names(Generic[Key]):
         if watched is None:
             self._words[word.text] = watched = _Watched(word)
             self._added.append(word.text)
-            for key in _kept_under(word):
+            for key in kept_under(word):
                 self._under.setdefault(key, []).append(watched)
         watched.uses += 1
 
@@ -112,7 +112,7 @@ class Names(Generic[Key]):
         watched.uses -= 1
         if not watched.uses:
             del self._words[word.text]
-            for key in _kept_under(word):
+            for key in kept_under(word):
                 self._under[key].remove(watched)
                 if not self._under[key]:
                     del self._under[key]
@@ -128,9 +128,9 @@ class Names(Generic[Key]):
         if come - count > _FEW:
             candidates = self._candidates(word)
         else:
-            asked = _asked_under(word)
+            asked = asked_under(word)
             new = [self._words[text] for text in self._added[count:] if text in self._words]
-            candidates = [watched for watched in new if not asked.isdisjoint(_kept_under(watched.word))]
+            candidates = [watched for watched in new if not asked.isdisjoint(kept_under(watched.word))]
         near = ((watched.word.text, nearness(watched.word, word)) for watched in candidates)
         found = {**found, **{text: how for text, how in near if how is not None}}
         if len(self._alike) >= _MOST_REMEMBERED:
@@ -139,7 +139,7 @@ class Names(Generic[Key]):
         return found
 
     def _candidates(self, word: Word) -> Iterable[_Watched[Key]]:
-        return {id(each): each for key in _asked_under(word) for each in self._under.get(key, ())}.values()
+        return {id(each): each for key in asked_under(word) for each in self._under.get(key, ())}.values()
 
     def may_be_alike(self, words: Sequence[Word]) -> bool:
         """Cheap: whether a watched word has a key of these written as one."""
@@ -231,31 +231,3 @@ def joined(tokens: Tokens, place: int, may_be: Callable[[Sequence[Word]], bool])
     for end, parts in ways:
         if may_be(parts):
             yield end, word_of("".join(part.text for part in parts))
-
-
-def _kept_under(word: Word) -> set[str]:
-    """The keys of a watched word, those with a letter left out as ``-key``, and what it means where that is general."""
-    shorter = {f"-{each}" for key in word.keys if len(key) >= SHORTEST_EDITED for each in _shorter(key)}
-    return {*word.keys, *shorter, *_meaning(word)}
-
-
-def _asked_under(word: Word) -> set[str]:
-    """Where the watched words are that differ in no letter of the key, or in one. Of three letters none may be another: half
-    of all candidates would be so, and 3 % of those that are near.
-    """
-    asked = {*word.keys, *_meaning(word), *(f"-{key}" for key in word.keys)}
-    for key in word.keys:
-        if len(key) >= SHORTEST_EDITED:
-            asked.update(_shorter(key))
-        if len(key) > SHORTEST_EDITED:
-            asked.update(f"-{each}" for each in _shorter(key))
-    return asked
-
-
-def _meaning(word: Word) -> tuple[str, ...]:
-    concept = CONCEPTS.get(word.text)
-    return () if concept is None else (f"={concept}",)
-
-
-def _shorter(key: str) -> list[str]:
-    return [key[:at] + key[at + 1 :] for at in range(len(key))]
