@@ -1,5 +1,6 @@
 """What an index holds of printed names: whatever the stream can find by its keys, a name asks the index for."""
 
+import hashlib
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from search.document import Document
 from search.name_index import keys_of, spellings
-from search.name_keys import asked_under, indexed_under, kept_under, looked_for_under
+from search.name_keys import VERSION, asked_under, indexed_under, kept_under, looked_for_under
 from search.name_parts import Name
 from search.name_words import word_of
 
@@ -71,3 +72,10 @@ def test_what_may_be_of_a_name_is_held_with_what_may_be_read_as_one():
 def test_the_keys_of_a_spelling_can_be_told_from_it_alone(text):
     for spelled, keys in spellings(Document(text=text)).items():
         assert keys <= keys_of(spelled)
+
+
+def test_an_index_with_other_keys_is_of_another_version():
+    """Where this fails, raise ``search.name_keys.VERSION``, so that indexes are made anew, and put the new digest here."""
+    words = "fatemiyoun hezbollah jaysh wagner chechen schwarz путина зеленського فاطميون والبغداد נתניהו παπαδοπουλου bank 2024 ayo"
+    told = repr([(word, sorted(indexed_under(word_of(word)))) for word in words.split()])
+    assert (VERSION, hashlib.sha256(told.encode()).hexdigest()[:12]) == (1, "5190cbeb9780")
