@@ -19,7 +19,7 @@ from search.name_parts import near as nearness
 from search.name_tokens import Tokens
 from search.name_words import GIVEN, Word, word_of
 
-_FEW = 64  # new words that are looked at one by one
+_FEW = 64  # watched words that came after a printed one was looked up, which are looked at one by one
 _MOST_REMEMBERED = 100_000  # words of articles
 _MARGIN = 4  # words beyond as many as the name has, on either side of the anchor
 _MOST_COST = (0.0, 0.22, 0.4, 1.4)  # of names of one, two, and three words or more: all but 0.5 % of right readings cost less
@@ -67,6 +67,11 @@ def needed(name: Name) -> tuple[list[Unit], list[Unit]]:
         [unit for unit in name.units if unit.first <= anchor < unit.first + unit.taken],
         [unit for unit in name.units if others & {*range(unit.first, unit.first + unit.taken)}],
     )
+
+
+def most_share(name: Name) -> float:
+    """How far its anchor may be from what is printed, as ``Near.share``."""
+    return _MOST_SHARE[min(len(name.wanted), len(_MOST_SHARE) - 1)]
 
 
 class Names(Generic[Key]):
@@ -125,7 +130,7 @@ class Names(Generic[Key]):
         come = len(self._added)
         if count == come:
             return found
-        if come - count > _FEW:
+        if not count or come - count > _FEW:
             candidates = self._candidates(word)
         else:
             asked = asked_under(word)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from copytaster.watches import Level
 from search.name_index import keys_of, ways
 from search.name_keys import AS_ONE, looked_for_under
-from search.name_parts import Name, Unit, near
-from search.name_table import needed
+from search.name_parts import FARTHEST, Name, Unit, near
+from search.name_table import most_share, needed
 from search.name_words import Word, word_of
 from search.tree import And, Node, Not, Or, Phrase, plain, wanted
 from search.variants import Words, can_vary
@@ -55,15 +55,17 @@ class _Asked:
     def __init__(self, words: Words, *, few: bool) -> None:
         self.words = words
         self.few = few
-        self.anchors, others = needed(Name(words))
+        name = Name(words)
+        self.anchors, others = needed(name)
+        self.most = most_share(name)
         self.others = others if few else []
         self.keys = {key for unit in (*self.anchors, *self.others) for key in _keys(unit)}
 
     def forms(self, held: Mapping[str, Sequence[str]], *, rows: int) -> "_Forms":
-        anchors = _near(self.anchors, held)
+        anchors = _near(self.anchors, held, self.most)
         if not self.few and anchors:  # the term itself is among them
             return _Forms(((max(self.words, key=len),), *_rows(anchors, rows)), (), instead=True)
-        others = _near(self.others, held)
+        others = _near(self.others, held, FARTHEST)
         if not anchors or (self.others and not others):
             return _Forms((), ())
         return _Forms(_rows(anchors, rows), _rows(others, rows))
@@ -114,9 +116,14 @@ def _by_key(texts: Iterable[str]) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _near(units: Iterable[Unit], held: Mapping[str, Sequence[str]]) -> set[str]:
-    return {text for unit in units for key in _keys(unit) for text in held.get(key, ()) if _is_near(unit.word, text)}
+def _near(units: Iterable[Unit], held: Mapping[str, Sequence[str]], most: float) -> set[str]:
+    found: set[str] = set()
+    for unit in units:
+        texts = {text for key in _keys(unit) for text in held.get(key, ())}
+        found.update(text for text in texts if _is_near(unit.word, text, most))
+    return found
 
 
-def _is_near(asked: Word, text: str) -> bool:
-    return any(near(asked, word_of("".join(part.text for part in parts))) is not None for parts in ways(text))
+def _is_near(asked: Word, text: str, most: float) -> bool:
+    printed = (word_of("".join(part.text for part in parts)) for parts in ways(text))
+    return any(how is not None and how.share <= most for how in (near(asked, each) for each in printed))

@@ -76,6 +76,8 @@ def test_the_keys_of_a_spelling_can_be_told_from_it_alone(text):
 
 def test_an_index_with_other_keys_is_of_another_version():
     """Where this fails, raise ``search.name_keys.VERSION``, so that indexes are made anew, and put the new digest here."""
-    words = "fatemiyoun hezbollah jaysh wagner chechen schwarz путина зеленського فاطميون والبغداد נתניהו παπαδοπουλου bank 2024 ayo"
+    words = (
+        "fatemiyoun hezbollah jaysh wagner chechen schwarz путина зеленського فاطميون والبغداد נתניהו παπαδοπουλου bank 2024 ayo"
+    )
     told = repr([(word, sorted(indexed_under(word_of(word)))) for word in words.split()])
     assert (VERSION, hashlib.sha256(told.encode()).hexdigest()[:12]) == (1, "5190cbeb9780")
