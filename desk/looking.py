@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from copytaster.store import articles
+from copytaster.watches import Level
 from desk import output
 from desk.opening import Desk
 from search.engine import Result
@@ -17,6 +18,7 @@ from search.query import Query
 
 PAGE = 200
 COUNTED = 2_000
+REASONS = 3  # of names in other spellings, for one article
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +30,22 @@ class Look:
     lagging: int
 
     @classmethod
-    def of(cls, here: Desk, query: Query, *, since: dt.timedelta | None, limit: int, vetoes: Sequence[str] = ()) -> "Look":
+    def of(
+        cls, here: Desk, query: Query, *, level: Level, since: dt.timedelta | None, limit: int, vetoes: Sequence[str] = ()
+    ) -> "Look":
+        from search.variants import can_vary  # what it needs takes a tenth of a second, which other commands need not wait
+
         with here.store.read() as tx:
             lagging = articles.unindexed(tx)
             begin = tx.now - since if since else None
         # What the engine can't decide by itself it counts too high, so we count what it really gives.
-        by_hand = bool(vetoes) or any(term.slop for term in query.terms)
+        by_hand = bool(vetoes) or any(term.slop or can_vary(term, level) for term in query.terms)
         most = max(limit, COUNTED) if by_hand else limit
-        page = here.engine.search(query, since=begin, size=min(most, PAGE), vetoes=vetoes)
+        page = here.engine.search(query, since=begin, size=min(most, PAGE), level=level, vetoes=vetoes)
         found, total = list(page.hits), page.total
         while page.cursor and len(found) < most:
             size = min(most - len(found), PAGE)
-            page = here.engine.search(query, since=begin, size=size, cursor=page.cursor, vetoes=vetoes)
+            page = here.engine.search(query, since=begin, size=size, cursor=page.cursor, level=level, vetoes=vetoes)
             found += page.hits
         counted = len(found) if by_hand and not page.cursor else max(total, len(found))
         return cls(found[:limit], counted, lagging)
@@ -76,4 +82,6 @@ def print_found(result: Result) -> None:
     seen = result.published or f"read {output.ago(result.first_seen_at)}"
     output.say(f"  {output.clean(result.source)} · {output.clean(seen)} · {output.clean(result.url)}")
     output.say(f"  {output.marked(result.passage.text, result.passage.marks)}")
+    for reason in list(dict.fromkeys(hit.why for hit in result.hits if hit.kind == "variant"))[:REASONS]:
+        output.say(f"  {output.clean(reason)}")
     output.say("")

@@ -9,12 +9,11 @@ from dataclasses import asdict
 from typing import Any, cast, get_args
 
 from copytaster.errors import Rejected
-from copytaster.watches import Level, WatchId
+from copytaster.watches import DEFAULT_LEVEL, Level, WatchId
 from search.document import Document, author_line, source_line
 from search.matcher import Found, Matcher
 from search.query import parse
 
-DEFAULT_LEVEL: Level = "strict"
 Line = str | bytes
 
 

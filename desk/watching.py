@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from copytaster.errors import Rejected
 from copytaster.store import Tx, deliveries, watches
-from copytaster.watches import Channel, Digest, Level, Quiet, Watch, WatchId
+from copytaster.watches import DEFAULT_LEVEL, Channel, Digest, Level, Quiet, Watch, WatchId
 from desk.looking import Look
 from desk.opening import Desk
 from search.query import Query, parse
@@ -119,10 +119,16 @@ def remove(tx: Tx, watch: Watch) -> int:
 
 
 def preview(
-    here: Desk, query: Query, *, vetoes: Sequence[str] = (), since: dt.timedelta = PREVIEW, limit: int = EXAMPLES
+    here: Desk,
+    query: Query,
+    *,
+    level: Level | None = None,
+    vetoes: Sequence[str] = (),
+    since: dt.timedelta = PREVIEW,
+    limit: int = EXAMPLES,
 ) -> Look:
     """What it would have caught in the stored articles."""
-    return Look.of(here, query, since=since, limit=limit, vetoes=vetoes)
+    return Look.of(here, query, level=level or DEFAULT_LEVEL, since=since, limit=limit, vetoes=vetoes)
 
 
 # -- files ------------------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ JUDGED = ROOT / "tests/search/names_judged.json"
 WRITTEN = ROOT / "search/name_scorer.json"
 SCORED = {"spelling", "script", "fold"}
 TREES, DEPTH, RATE, SMALLEST_LEAF, SHARE, SEED = 300, 5, 0.05, 15, 0.5, 1
-LEVELS = {"wide": 0.95, "strict": 0.98}  # precision on names not seen
+LEVELS = {"wide": 0.953, "strict": 0.982}  # precision on names not seen; a little above .95 and .98
 
 
 class Read(NamedTuple):

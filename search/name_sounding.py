@@ -4,10 +4,9 @@ It owns the keys that are held, and what is remembered of printed words; it must
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 from typing import Any
 
-from search.name_keys import asked_under, kept_under
+from search.name_keys import asked_under, kept_under, keys_as_one
 from search.name_near import Group, glance
 from search.name_words import Word, word_of
 
@@ -122,14 +121,3 @@ def _glance_at(others: Iterable[Word], word: Word, found: dict[str, int]) -> Non
     for other in others:
         if other.text not in found and (how := glance(other, word)) is not None:
             found[other.text] = how
-
-
-def keys_as_one(parts: Iterable[Word]) -> set[str]:
-    """The keys that words have when they are written as one."""
-    found = set()
-    for keys in product(*(part.keys for part in parts)):
-        whole = ""
-        for key in keys:
-            whole += key[1:] if key[:1] == whole[-1:] else key
-        found.add(whole)
-    return found

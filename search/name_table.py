@@ -201,7 +201,7 @@ class _Page(Generic[Key]):
         if found is None:
             sounding = self.names.sounding
             self._at[place] = found = [(place + 1, sounding.heard(self.tokens.all[place].word))]
-            found += [(end, heard) for end, parts in joined(self.tokens, place) if (heard := sounding.heard_as_one(parts))]
+            found += [(end, heard) for end, parts in as_one(self.tokens, place) if (heard := sounding.heard_as_one(parts))]
         return found
 
     def look(self, place: int, end: int, heard: Heard) -> Iterator[Found[Key]]:
@@ -274,12 +274,18 @@ class _Page(Generic[Key]):
             found.update(*(heard.alike for _, heard in self.at(place)))
 
 
+def most_share(name: Name) -> float:
+    """How far its anchor may be from what is printed, as ``Near.share``."""
+    size = min(len(name.wanted), LONG)
+    return _MOST_SHARE[size] if size > 1 else max(most_alone(unit.word) for unit in name.units)
+
+
 def _is_possible(held: _Held[Key], reading: Reading) -> bool:
     """Cheap: whether a reading as distant as this one ever was right, of names of as many words."""
     return reading.cost <= _MOST_COST[held.size] and max(pair.near.share for pair in reading.pairs) <= _MOST_SHARE[held.size]
 
 
-def joined(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
+def as_one(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
     """What may be read as one word from there: with the next one, a particle between them read or not; and where it ends."""
     words, ends = tokens.all, tokens.ends
     if place + 1 >= len(words) or ends[place]:

@@ -66,7 +66,7 @@ _LONGEST_ENDING = max(len(ending) for endings in _ENDINGS.values() for ending in
 _SHORTEST_STEM = 3
 _SHORTEST_LATIN_STEM = 4
 
-_CLASSES = {
+CLASSES = {
     **dict.fromkeys("kqgG", ("K",)),
     **dict.fromkeys("sSzZC", ("S",)),
     **dict.fromkeys("td", ("T",)),
@@ -170,5 +170,5 @@ def _keys(reading: str) -> Iterator[str]:
     if reading.isdecimal():
         yield reading
         return
-    for letters in islice(product(*(_CLASSES[sound] for sound in reading if sound in _CLASSES)), _MOST_TRIED):
+    for letters in islice(product(*(CLASSES[sound] for sound in reading if sound in CLASSES)), _MOST_TRIED):
         yield _TWICE.sub(r"\1", "".join(letters))

@@ -19,7 +19,6 @@ from search.name_table import Names
 from search.name_tokens import Tokens
 from search.tree import Phrase
 
-DEFAULT_LEVEL: Level = "strict"
 FIELDS = ("title", "text")
 _MOST_REMEMBERED = 200_000  # scores
 _LEAST_SOUNDS = 3  # of a name that has only one word of its own

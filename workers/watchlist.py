@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from copytaster.errors import Rejected
 from copytaster.store import Tx, watches
-from copytaster.watches import Watch, WatchId
+from copytaster.watches import DEFAULT_LEVEL, Watch, WatchId
 from search.document import Document
 from search.matcher import Found, Matcher
 from search.query import parse
@@ -40,8 +40,8 @@ class Watchlist:
     def _add(self, watch: Watch) -> None:
         try:
             query = parse(watch.query)
-            # Names as written, at every level, until the search index has their keys: what alerts must be found again.
-            self._matcher.add(watch.id, query, aliases=watch.aliases, vetoes=watch.vetoes)
+            level = watch.level or DEFAULT_LEVEL
+            self._matcher.add(watch.id, query, level=level, aliases=watch.aliases, vetoes=watch.vetoes)
         except Rejected as error:  # saved by a release that read it otherwise: one bad watch never stops the others
             log.error("watch %s (%s) can't be read and is left out: %s", watch.id, watch.name, error)  # noqa: TRY400
             return

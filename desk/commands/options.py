@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from copytaster.watches import Level
 from desk.writing import instant, span_seconds
 
 
@@ -28,6 +29,9 @@ def date(*names: str, help: str) -> Any:  # noqa: A002
     return typer.Option(*names, parser=reading(instant), metavar="DATE", help=help)
 
 
+LevelOption = Annotated[
+    Level | None, typer.Option("--level", help="How far the spelling of a name may differ: strict unless given.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many.")]
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from copytaster.watches import DEFAULT_LEVEL
 from desk import output
-from desk.commands.options import AsJson, Limit, group, span
+from desk.commands.options import AsJson, LevelOption, Limit, group, span
 from desk.opening import desk
 
 app = group("Search.")
@@ -17,6 +18,7 @@ def search(
     query: Annotated[str, typer.Argument(help='Words, "phrases", OR, NOT, title: source: lang: author:')],
     since: Annotated[float | None, span("--since", help="Only what was first seen since: 24h, 7d, 2w.")] = None,
     limit: Limit = 20,
+    level: LevelOption = None,
     json: AsJson = False,
 ) -> None:
     """Search what was read, newest first, with highlighted passages.
@@ -30,7 +32,9 @@ def search(
     for hint in read.hints:
         output.note(f"Hint: {hint}")
     with desk() as here:
-        look = Look.of(here, read, since=dt.timedelta(seconds=since) if since else None, limit=limit)
+        look = Look.of(
+            here, read, level=level or DEFAULT_LEVEL, since=dt.timedelta(seconds=since) if since else None, limit=limit
+        )
     for result in look.results:
         if json:
             output.record(found_record(result))

@@ -11,15 +11,14 @@ import typer
 
 from copytaster.errors import CopytasterError, Permanent, Rejected, Transient
 from copytaster.store import watches
-from copytaster.watches import Channel, Digest, Level, Quiet, Watch
+from copytaster.watches import Channel, Digest, Quiet, Watch
 from desk import output, watching
-from desk.commands.options import AsJson, date, group, reading, span
+from desk.commands.options import AsJson, LevelOption, date, group, reading, span
 from desk.listing import every_watch
 from desk.looking import Look, found_record, print_found
 from desk.opening import Desk, desk
 from desk.watching import Added
 from desk.writing import Hours, hours, zone
-from search.query import Query
 
 app = group("What you want to be told about.\n\nExample: copytaster watch add Fatemiyoun --to mailto:me@example.org")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or id, as the list prints it.")]
@@ -33,7 +32,7 @@ def add(
     *,
     name: Annotated[str, typer.Option(help="What alerts call it; the query itself unless given.")] = "",
     to: Annotated[list[str] | None, typer.Option(metavar="URL", help="mailto:, https: (webhook) or any Apprise URL.")] = None,
-    level: Annotated[Level | None, typer.Option(help="How far a spelling may differ.")] = None,
+    level: LevelOption = None,
     alias: Annotated[list[str] | None, typer.Option(metavar="FORM", help="Another form that counts as the whole.")] = None,
     veto: Annotated[list[str] | None, typer.Option(metavar="FORM", help="A printed form that does not count.")] = None,
     digest: Annotated[Digest, typer.Option(help="At once, or gathered.")] = "instant",
@@ -62,7 +61,7 @@ def add(
     )
     with desk() as here:
         added = watching.add(here, wanted)
-        look = _preview_if_any(here, watching.query_of(query, wanted.aliases), wanted.vetoes)
+        look = _preview_if_any(here, wanted)
     if json:
         shown = watching.exported(added.watch, {each.id: each for each in added.channels})
         secrets = {each.url: each.secret for each in _new_webhooks(added)}
@@ -73,10 +72,11 @@ def add(
         _print_preview(look, "in the last 7 days it would have caught")
 
 
-def _preview_if_any(here: Desk, query: Query, vetoes: Sequence[str]) -> Look | None:
+def _preview_if_any(here: Desk, wanted: watching.Wanted) -> Look | None:
     """A search engine that is away must not hide that the watch is saved, nor its secret, which is shown this once."""
     try:
-        return watching.preview(here, query, vetoes=vetoes)
+        query = watching.query_of(wanted.query, wanted.aliases)
+        return watching.preview(here, query, level=wanted.level, vetoes=wanted.vetoes)
     except (Transient, Permanent) as error:
         output.note(f"The watch is saved and alerts; what it would have caught can't be looked up now: {error}")
         return None
@@ -162,6 +162,7 @@ def preview(
     query: Annotated[str, typer.Argument(metavar="QUERY|NAME", help="A query, or the name of a watch.")],
     since: Annotated[float, span("--since", help="How far to look back.")] = "7d",  # type: ignore[assignment]
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="At most so many.")] = 20,
+    level: LevelOption = None,
     json: AsJson = False,
 ) -> None:
     """Show what a query or watch would have caught; nothing is sent.
@@ -173,7 +174,8 @@ def preview(
             known = watches.find(tx, query)
         read = watching.query_of(known.query, known.aliases) if known else watching.query_of(query)
         vetoes = known.vetoes if known else ()
-        look = watching.preview(here, read, vetoes=vetoes, since=dt.timedelta(seconds=since), limit=limit)
+        wanted = level or (known.level if known else None)
+        look = watching.preview(here, read, level=wanted, vetoes=vetoes, since=dt.timedelta(seconds=since), limit=limit)
     if json:
         for result in look.results:
             output.record(found_record(result))

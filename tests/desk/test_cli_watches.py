@@ -62,6 +62,20 @@ def test_a_preview_heeds_aliases_and_vetoes(call, stored):
     assert done["preview"] == 0
 
 
+def test_a_name_is_looked_for_in_other_spellings_at_the_level_that_is_said(call, stored):
+    assert only(call("watch", "add", "fatimiyun", "--json").records)["preview"] == 2
+    assert only(call("watch", "add", "fatimiyun", "--name", "e", "--level", "exact", "--json").records)["preview"] == 0
+    assert len(call("watch", "test", "fatimiyun", "--json").records) == 2
+    assert call("watch", "test", "e", "--json").records == []
+    assert len(call("watch", "test", "e", "--level", "wide", "--json").records) == 2
+    assert call("search", "fatimiyun", "--level", "exact", "--json").records == []
+    found = call("search", "fatimiyun", "--json").records
+    assert {hit["kind"] for each in found for hit in each["hits"]} == {"variant"}
+    done = call("search", "fatimiyun")
+    assert "2 articles." in done.out
+    assert "“Fatemiyoun” is a form of “fatimiyun”" in done.out
+
+
 def test_a_webhook_gets_a_secret_that_is_shown_once(call):
     first = only(call("watch", "add", "one", "--to", HOOK, "--json").records)
     assert first["secrets"][HOOK].startswith("whsec_")

@@ -17,7 +17,7 @@ from copytaster.news import Link, LinkId, Page, Source, SourceId
 from copytaster.store import Store, articles, deliveries, links, messages, pages, refusals, schema, sources, watches
 from copytaster.store.processes import Progress
 from copytaster.urls import normalize, url_id
-from copytaster.watches import Quiet, Watch, WatchId
+from copytaster.watches import DEFAULT_LEVEL, Quiet, Watch, WatchId
 from desk.loopback import Listener
 from desk.sinks import Received, WebhookSink
 from search.mapping import IndexDocument
@@ -184,6 +184,18 @@ def test_a_copy_that_matches_alerts_though_earlier_copies_did_not(newsroom):
     (item,) = newsroom.items()
     assert item["article"]["url"] == "http://other.example/copy"
     assert [copy["url"] for copy in item["copies"]] == ["http://herald.example/2026/bridge"]
+
+
+@pytest.mark.parametrize(("level", "told"), [(None, True), ("strict", True), ("wide", True), ("exact", False)])
+def test_a_name_in_another_spelling_alerts_at_the_level_of_its_watch_and_search_finds_it_too(newsroom, level, told):
+    watch = newsroom.watch('"Kataib Hezbollah"', level=level)
+    more = (*SENTENCES, "Fighters of Katiab Hezbollah were seen there on Tuesday.")
+    newsroom.fetched("http://herald.example/2026/bridge", page_of("A bridge opens", *more))
+    newsroom.run()
+    assert [item["hits"][0]["printed"] for item in newsroom.items()] == ["Katiab Hezbollah"] * told
+    assert all("is a form of “Kataib Hezbollah”" in item["why"] for item in newsroom.items())
+    found = newsroom.services.engine.search(parse(watch.query), level=level or DEFAULT_LEVEL).hits
+    assert [hit.printed for result in found for hit in result.hits] == ["Katiab Hezbollah"] * told
 
 
 def test_another_story_alerts_again(newsroom):
