@@ -18,6 +18,7 @@ from search.query import Query
 
 PAGE = 200
 COUNTED = 2_000
+COUNTED_NAMES = 200  # reading an article for names in other spellings takes 4 ms
 REASONS = 3  # of names in other spellings, for one article
 
 
@@ -39,8 +40,9 @@ class Look:
             lagging = articles.unindexed(tx)
             begin = tx.now - since if since else None
         # What the engine can't decide by itself it counts too high, so we count what it really gives.
-        by_hand = bool(vetoes) or any(term.slop or can_vary(term, level) for term in query.terms)
-        most = max(limit, COUNTED) if by_hand else limit
+        varies = any(can_vary(term, level) for term in query.terms)
+        by_hand = varies or bool(vetoes) or any(term.slop for term in query.terms)
+        most = max(limit, COUNTED_NAMES if varies else COUNTED) if by_hand else limit
         page = here.engine.search(query, since=begin, size=min(most, PAGE), level=level, vetoes=vetoes)
         found, total = list(page.hits), page.total
         while page.cursor and len(found) < most:
