@@ -4,6 +4,7 @@ It owns what is suggested, how often it was seen and at which level it counts by
 come from, nor how a name was found in them. Articles are given to it one by one; the first that has a form gives its sample.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from search.tree import Phrase, plain, wanted
 Kind = Literal["spelling", "acronym", "script", "known as"]
 LEVELS: tuple[Level, ...] = ("exact", "strict", "wide")
 SAMPLE_WIDTH = 160
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they part words as a blank does
 _ROUNDING = 0.0005  # hits have scores of three places
 
 
@@ -122,7 +124,7 @@ class _Seen:
 
     def suggestion(self, term: str) -> Suggestion:
         return Suggestion(
-            form=self.printed.most_common(1)[0][0],
+            form=" ".join(_UNSEEN.sub(" ", self.printed.most_common(1)[0][0]).split()),
             kind=self.kinds.most_common(1)[0][0],
             term=term,
             articles=self.articles,
