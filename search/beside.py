@@ -18,6 +18,7 @@ _QUOTE = re.compile("[\"“”„«»‹›‘’'״]")
 _PARTS = re.compile(r"[;,،؛/|]|\s[–—-]+\s")
 _PAUSE = re.compile(r"[,،;؛)）\]﴿.!?…؟۔]|\s[–—-]+\s")
 _COMMA = re.compile(r"[,،]\s*$")
+_MOST_SMALL = 2  # words between a name and its acronym in parentheses
 _LEAST_IN_APPOSITION = 3  # letters of an acronym between commas
 
 
@@ -41,8 +42,21 @@ def _after(named: Named) -> Iterator[Form]:
         yield from _beyond(named, words)
     elif _QUOTE_OPENS.search(gap) and not ends(gap):
         yield from _enclosed(named, words, _QUOTE)
+    elif not ends(gap) and (beyond := _beyond_small(words, text)):
+        yield from (form for form in _enclosed(named, beyond, CLOSE) if form.kind == "acronym")
     elif not ends(gap):
         yield from _running(named, words, gap)
+
+
+def _beyond_small(words: Sequence[Span], text: str) -> Sequence[Span]:
+    """What stands in parentheses after a small word or two: "Hayat Tahrir al-Sham group (HTS)". None where there is no such."""
+    for at in range(1, min(_MOST_SMALL + 1, len(words))):
+        before, gap = words[at - 1], text[words[at - 1].end : words[at].start]
+        if is_capital(text, before):
+            return []
+        if gap.strip():
+            return words[at:] if OPEN.search(gap) and not ends(gap) else []
+    return []
 
 
 def _enclosed(named: Named, words: Sequence[Span], closing: re.Pattern[str]) -> Iterator[Form]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from copytaster.text import Span, by_character
 from search import names
-from search.name_words import PARTICLES
+from search.name_words import GENERAL, PARTICLES
 from search.sounds import script_of
 
 Strength = Literal["", "or", "known as"]
@@ -102,5 +102,7 @@ def looks_like_name(words: Sequence[Span], text: str) -> bool:
     if sum(map(len, said)) < 2 or any(span.word.isdecimal() and len(span.word) > 3 for span in words):
         return False  # a year
     bearing = [span for span in words if span.word not in SMALL] or words
+    if len(bearing) == 1 and bearing[0].word in GENERAL:
+        return False  # "the Group"
     capitals = sum(is_capital(text, span) for span in bearing)
     return is_capital(text, words[0]) and 2 * capitals >= len(bearing)

@@ -39,6 +39,9 @@ FOUND = [
     ("真主党", "黎巴嫩真主党（Hezbollah）说", {"Hezbollah": "script"}),
     ("ISIS", "ISIS (داعش) said", {"داعش": "script"}),
     ("HTS", "The HTS (Hayat Tahrir al-Sham) said", {HTS: "known as"}),
+    (HTS, "the Hayat Tahrir al-Sham group (HTS) said", {"HTS": "acronym"}),
+    (HTS, "Hayat Tahrir al-Sham, which is known as HTS, said", {"HTS": "acronym"}),
+    (AR, "هيئة تحرير الشام المعروفة اختصاراً بـ HTS قالت", {"HTS": "acronym"}),
     # hereafter, quotes, dashes, commas
     (HTS, "Hayat Tahrir al-Sham (hereafter “HTS”) said", {"HTS": "acronym"}),
     (HTS, "Hayat Tahrir al-Sham (“HTS” hereafter) said", {"HTS": "acronym"}),
@@ -79,6 +82,9 @@ FOUND = [
 ]
 NOTHING = [
     (KH, "Kataib Hezbollah (2019) said"),
+    (KH, "Kataib Hezbollah (hereinafter “the Group”) said"),
+    (KH, "Kataib Hezbollah fighters left (KB)"),
+    (KH, "Kataib Hezbollah men (in Arabic رجال) left"),
     (KH, "Kataib Hezbollah (Iraq) said"),
     (KH, "Kataib Hezbollah (see below) said"),
     (KH, "Kataib Hezbollah (US) said"),

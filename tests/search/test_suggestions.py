@@ -132,8 +132,8 @@ def test_an_article_that_the_query_excludes_gives_nothing():
 
 def test_places_are_code_points_whatever_stands_before():
     for before in ("😀 ", "𝔘𝔫𝔦 ", "Ä́é ", "\u200f\u202b", "فاطمة، ", "真主 "):
-        found = gathered(KH, f"{before}Kata'ib Hizballah (كتائب) left")
-        assert kinds(found) == {"Kata'ib Hizballah": "spelling", "كتائب": "script"}
+        found = gathered(KH, f"{before}Kata'ib Hizballah (كتائب بغداد) left")
+        assert kinds(found) == {"Kata'ib Hizballah": "spelling", "كتائب بغداد": "script"}
         for each in found:
             assert [each.sample.text[start:end] for start, end in each.sample.marks] == [each.form]
 
