@@ -17,6 +17,7 @@ DeliveryId = NewType("DeliveryId", int)
 MessageId = NewType("MessageId", str)
 
 Level = Literal["exact", "strict", "wide"]
+DEFAULT_LEVEL: Level = "strict"
 Digest = Literal["instant", "hourly", "daily"]
 HitField = Literal["title", "text", "source", "author"]
 HitKind = Literal["exact", "folded", "variant"]

@@ -8,21 +8,25 @@ so it goes to all that are, and one that is being filled misses nothing.
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from copytaster.errors import Permanent, Transient
 from copytaster.news import ArticleId, StoryId
-from copytaster.watches import WatchId
+from copytaster.watches import Level, WatchId
+from search import elastic_spellings
 from search.document import Document
 from search.elastic_bulk import Ready, Told, can_be, ready, send, to_delete, to_index
 from search.elastic_client import RETRY_SECONDS, Cluster
 from search.elastic_indices import Indices, Layout, Wanted, month_of
-from search.elastic_mapping import moment_of
+from search.elastic_mapping import ARTICLES, moment_of
 from search.elastic_pages import Candidate, Candidates, Place, cursor_of, read_cursor
 from search.elastic_query import candidates
+from search.elastic_spellings import Written
 from search.elastic_state import State, form_is_old, state_of
 from search.engine import Outcome, Result, Results
 from search.mapping import IndexDocument
-from search.matcher import matches
+from search.matcher import Verifier
+from search.name_widening import widened
 from search.passages import passage
 from search.query import Query
 
@@ -44,6 +48,7 @@ class ElasticSearch:
         self.cluster = Cluster(url, api_key=api_key, ca=ca, timeout_seconds=timeout_seconds)
         self.indices = Indices(self.cluster, index, replicas)
         self.alias = index
+        self._spellings = Written()
 
     # -- the contract of search.engine -------------------------------------------------------------------------------
 
@@ -55,7 +60,7 @@ class ElasticSearch:
             log.warning("The search index was made by another release or Python and finds less: run `copytaster rebuild`.")
         self.refresh()
         with self.cluster.client() as client:
-            return not client.count(index=self.alias, terminate_after=1)["count"]
+            return not client.count(index=self.alias, query=ARTICLES, terminate_after=1)["count"]
 
     def put(self, documents: Sequence[IndexDocument]) -> list[Outcome]:
         return self._put(documents, _everywhere)
@@ -82,15 +87,18 @@ class ElasticSearch:
         until: dt.datetime | None = None,
         size: int = 20,
         cursor: str | None = None,
+        level: Level = "exact",
         vetoes: Sequence[str] = (),
     ) -> Results:
         after = read_cursor(cursor) if cursor else None
-        asked = candidates(query.tree, since, until)
+        verifier = Verifier(query, level=level, vetoes=vetoes)
+        tree = widened(query.tree, level, partial(elastic_spellings.under, self.cluster, self.alias))
+        asked = candidates(tree, since, until)
         pages = Candidates(self.cluster, self.alias, asked, after, size + 1)
         found: list[Result] = []
         end: Place | None = None
         for candidate in pages:
-            if (result := _result(candidate, query, vetoes)) is None:
+            if (result := _result(candidate, verifier)) is None:
                 continue
             if end is not None and len(found) == size:
                 return Results(found, pages.total, cursor_of(end._replace(pit=candidate.place.pit)))
@@ -148,7 +156,7 @@ class ElasticSearch:
         """The ids that are there, in order, from the one that follows ``after``: of what was refreshed."""
         with self.cluster.client() as client:
             answer = client.search(
-                index=f"{self.alias}-building" if building else self.alias,
+                index=f"{self.alias}-building" if building else self.alias, query=ARTICLES,
                 sort=[{"copytaster.id": "asc"}], size=size, source=False, track_total_hits=False,
                 search_after=[after], allow_partial_search_results=False,
             )  # fmt: skip
@@ -181,12 +189,22 @@ class ElasticSearch:
         wanted = [[Wanted(alias, generation, each.month) for alias, generation in places] for each in good]
         if not self.indices.ensure(layout, {one for some in wanted for one in some}):
             return None
+        spelled = self._write_spellings(layout, zip(good, wanted, strict=True))
         operations = [to_index(each, layout.name(one)) for each, some in zip(good, wanted, strict=True) for one in some]
         answers = send(self.cluster, operations)
-        if any(told.fate == "gone" for told in answers):
+        if any(told.fate == "gone" for told in (*spelled, *answers)):
             return None
+        _raise_later(spelled)
         step = len(places)
         return [answers[start : start + step] for start in range(0, len(answers), step)]
+
+    def _write_spellings(self, layout: Layout, placed: Iterable[tuple[Ready, Iterable[Wanted]]]) -> list[Told]:
+        """Before the articles that have them, so that no article is found without its names."""
+        wanted: dict[str, dict[str, str]] = {}
+        for each, places in placed:
+            for one in places:
+                wanted.setdefault(layout.name(one), {}).update(each.spellings)
+        return elastic_spellings.write(self.cluster, self._spellings, layout.uuids(wanted), wanted)
 
     def _ensure_this_month(self) -> None:
         """So that the alias is there, and a generation never loses its last index."""
@@ -236,7 +254,7 @@ def _outcome(article_id: ArticleId, told: Sequence[Told]) -> Outcome:
     return Outcome(article_id, "newer" if told[0].fate == "newer" else "indexed")
 
 
-def _result(candidate: Candidate, query: Query, vetoes: Sequence[str]) -> Result | None:
+def _result(candidate: Candidate, verifier: Verifier) -> Result | None:
     kept = candidate.source["copytaster"]
     document = Document(
         title=kept["title"],
@@ -245,7 +263,7 @@ def _result(candidate: Candidate, query: Query, vetoes: Sequence[str]) -> Result
         source=kept["source_line"],
         author=kept["author_line"],
     )
-    hits = matches(document, query, vetoes)
+    hits = verifier.hits(document)
     if hits is None:
         return None
     return Result(

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from elasticsearch import ApiError
@@ -15,7 +16,7 @@ from copytaster.errors import CopytasterError, Transient
 from copytaster.news import ArticleId
 from search.elastic_client import RETRY_SECONDS, Cluster, blocked, described, refused
 from search.elastic_indices import month_of
-from search.elastic_mapping import document_of
+from search.elastic_mapping import document_of, spellings_of
 from search.mapping import IndexDocument
 
 REQUEST_BYTES = 5_000_000
@@ -29,12 +30,13 @@ Fate = Literal["indexed", "deleted", "newer", "failed", "absent", "gone", "later
 
 
 class Ready(NamedTuple):
-    """A document as it is sent, and the month that it belongs to."""
+    """A document as it is sent, the month that it belongs to, and the spellings that it has, each with its keys."""
 
     id: ArticleId
     version: int
     month: str
     body: bytes
+    spellings: Mapping[str, str] = MappingProxyType({})
 
 
 class Told(NamedTuple):
@@ -66,7 +68,7 @@ def ready(document: IndexDocument) -> Ready | str:
         if not 0 <= document.version <= _LARGEST_VERSION:
             return f"The version {document.version} is not between 0 and {_LARGEST_VERSION}."
         body = json.dumps(document_of(document), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        return Ready(document.id, document.version, month_of(document.first_seen_at), body)
+        return Ready(document.id, document.version, month_of(document.first_seen_at), body, spellings_of(document))
     except (ValueError, TypeError, OverflowError, AttributeError) as error:
         return f"{type(error).__name__}: {error}"
 
@@ -87,6 +89,17 @@ def to_index(document: Ready, index: str) -> Operation:
 
 def to_delete(article_id: str, index: str) -> Operation:
     return Operation(index, article_id, (_line({"delete": {"_index": index, "_id": article_id}}),))
+
+
+def to_create(document_id: str, index: str, body: Mapping[str, Any]) -> Operation:
+    """One that never changes: where it is there, it stays."""
+    meta = {"create": {"_index": index, "_id": document_id}}
+    return Operation(index, document_id, (_line(meta), _line(body)))
+
+
+def send_new(cluster: Cluster, operations: Sequence[Operation]) -> list[Told]:
+    """Those of ``to_create``, one answer for each; ``newer``: it was there."""
+    return [told for some in chunks(operations) for told in _request(cluster, some)]
 
 
 def send(cluster: Cluster, operations: Sequence[Operation]) -> list[Told]:

@@ -28,6 +28,7 @@ class Index(NamedTuple):
     month: str
     generation: int
     aliases: frozenset[str]
+    uuid: str = ""
 
 
 class Wanted(NamedTuple):
@@ -72,6 +73,10 @@ class Layout:
     def name(self, wanted: Wanted) -> str:
         return f"{self.alias}-{wanted.month}-{wanted.generation}"
 
+    def uuids(self, names: Iterable[str]) -> dict[str, str]:
+        """By name; "" where the index was not there yet."""
+        return {name: self.indices[name].uuid if name in self.indices else "" for name in names}
+
     def has(self, wanted: Wanted) -> bool:
         index = self.indices.get(self.name(wanted))
         return index is not None and wanted.alias in index.aliases
@@ -81,14 +86,19 @@ class Layout:
 
 
 def layout_of(alias: str, answer: Mapping[str, Any]) -> Layout:
-    """From ``GET <alias>-*/_alias``; indices of others that begin alike are left out."""
+    """From ``GET <alias>-*`` with aliases and uuids; indices of others that begin alike are left out."""
     ours = ((name, _NAME.fullmatch(name)) for name in answer)
     indices = {
-        name: Index(name, found[2], int(found[3]), frozenset(answer[name]["aliases"]))
+        name: Index(name, found[2], int(found[3]), frozenset(answer[name].get("aliases", ())), _uuid(answer[name]))
         for name, found in ours
         if found is not None and found[1] == alias
     }
     return Layout(alias, indices)
+
+
+def _uuid(told: Mapping[str, Any]) -> str:
+    found: str = told.get("settings", {}).get("index", {}).get("uuid", "")
+    return found
 
 
 def month_of(moment: dt.datetime) -> str:
@@ -106,7 +116,10 @@ class Indices:
 
     def layout(self) -> Layout:
         with self.cluster.client() as client:
-            answer = client.indices.get_alias(index=f"{self.alias}-*", expand_wildcards="all")
+            answer = client.indices.get(
+                index=f"{self.alias}-*", expand_wildcards="all", features="aliases,settings",
+                filter_path=["*.aliases", "*.settings.index.uuid"],
+            )  # fmt: skip
         return layout_of(self.alias, answer.body)
 
     def put_template(self, *, if_allowed: bool = False) -> None:

@@ -6,19 +6,21 @@ as there, all others stand under ``copytaster.``; docs/kibana.md says what each 
 
 import datetime as dt
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from copytaster.news import Printed
-from search import mapping, names
+from search import mapping, name_keys, names
 from search.mapping import IndexDocument
+from search.name_index import spellings
 
-VERSION = 1  # of what is in this file alone
+VERSION = 2  # of what is in this file alone
 # Name keys are the words in normal form (search.names), so an index of another names.VERSION, or made by a Python with
 # other Unicode tables, finds less than it should: another FORM is reported and asks for `copytaster rebuild`.
-FORM = f"{VERSION}.{mapping.VERSION}.{names.VERSION}.{unicodedata.unidata_version}"
+FORM = f"{VERSION}.{mapping.VERSION}.{names.VERSION}.{name_keys.VERSION}.{unicodedata.unidata_version}"
 
+NO_KEY = "·"  # for that of a word without consonants, which is empty
 LONGEST_WORD = 255  # UTF-16 units of a word that are indexed; Lucene refuses a document with a word over 32,766 bytes
 STOCK = {  # language: the analyzer that Elasticsearch brings for it; Polish, Ukrainian and Hebrew need plugins
     "ar": "arabic", "bg": "bulgarian", "bn": "bengali", "ca": "catalan", "ckb": "sorani", "cs": "czech", "da": "danish",
@@ -83,7 +85,7 @@ _ARTICLE = _of(
 )
 MAPPINGS: Mapping[str, Any] = {
     "_meta": {"form": FORM},
-    "_source": {"excludes": ["words.*", "stock.*"]},  # made from title and text, and never shown
+    "_source": {"excludes": ["words.*", "stock.*", "spelling.*"]},  # made from title and text, and never shown
     "dynamic": False,
     "date_detection": False,
     "properties": {
@@ -93,8 +95,10 @@ MAPPINGS: Mapping[str, Any] = {
         "copytaster": _ARTICLE,
         "words": _WORDS,
         "stock": _STOCK,
+        "spelling": _of(keys=_text("words", index_options="docs")),
     },
 }
+ARTICLES: Mapping[str, Any] = {"exists": {"field": "copytaster.id"}}  # for what counts or lists: there are spellings, too
 
 
 def settings(replicas: int) -> dict[str, Any]:
@@ -172,6 +176,15 @@ def document_of(article: IndexDocument) -> dict[str, Any]:
         },
         "stock": _stock(document.language, [document.title, document.text]),
     }
+
+
+def spellings_of(article: IndexDocument) -> dict[str, str]:
+    """Of the words that may be of a name, the keys, parted by blanks; the sign stands for an empty one."""
+    return {spelled: as_words(keys) for spelled, keys in spellings(article.document).items()}
+
+
+def as_words(keys: Iterable[str]) -> str:
+    return " ".join(sorted(key or NO_KEY for key in keys))
 
 
 def micros(moment: dt.datetime) -> int:

@@ -31,7 +31,7 @@ def state_of(cluster: Cluster, layout: Layout) -> State:
         version = client.info()["version"]["number"]
         health = client.cluster.health(index=where)["status"]
         total = client.indices.stats(index=where, metric="store")["_all"]["total"]
-        documents = client.count(index=where)["count"]
+        documents = client.count(index=where, query=elastic_mapping.ARTICLES)["count"]
     return State(
         version=version,
         health=health,

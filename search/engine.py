@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from copytaster.errors import Rejected
 from copytaster.news import ArticleId, StoryId
-from copytaster.watches import Hit, WatchId
+from copytaster.watches import Hit, Level, WatchId
 from search.mapping import IndexDocument
 from search.passages import Passage
 from search.query import Query
@@ -51,7 +51,7 @@ class Results:
     """One page of results, newest first. ``cursor`` asks for the next one; None: there is none.
 
     ``total`` counts the whole result, this page's place apart; where the engine can't decide a query by itself
-    (``"a a"~3``, ``"a b*"``, vetoes) it is an upper bound.
+    (``"a a"~3``, ``"a b*"``, vetoes, names in other spellings) it is an upper bound.
     """
 
     hits: Sequence[Result]
@@ -91,11 +91,13 @@ class SearchEngine(Protocol):
         until: dt.datetime | None = None,
         size: int = 20,
         cursor: str | None = None,
+        level: Level = "exact",
         vetoes: Sequence[str] = (),
     ) -> Results:
         """Articles first seen from ``since`` (inclusive) to ``until`` (exclusive), newest first.
 
-        ``vetoes`` are printed forms that count as no hit. Raises Rejected("cursor") for a cursor that is none.
+        ``level`` says how far the spelling of a name may differ; ``vetoes`` are printed forms that count as no hit. Raises
+        Rejected("cursor") for a cursor that is none.
         """
         ...
 

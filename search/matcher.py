@@ -199,9 +199,23 @@ class Matcher:
                 del self._beginnings[size]
 
 
-def matches(document: Document, query: Query, vetoes: Sequence[str] = ()) -> Sequence[Hit] | None:
-    """One article against one query, as engines verify and explain what they found: its hits, None where it fails."""
-    held = _Held(WatchId(""), plain(query.tree), "exact", frozenset(map(names.normal, vetoes)), 0)
-    page = Page(document)
-    terms = held.satisfied_by(page, {})
-    return None if terms is None else held.hits(page, terms, {})
+class Verifier:
+    """One query, as engines verify and explain what they found; it is kept for all candidates of a search."""
+
+    def __init__(self, query: Query, *, level: Level = "exact", vetoes: Sequence[str] = ()) -> None:
+        self._held = _Held(WatchId(""), plain(query.tree), level, frozenset(map(names.normal, vetoes)), 0)
+        self._variants = Variants()
+        for words in self._held.names():
+            self._variants.add(words)
+
+    def hits(self, document: Document) -> Sequence[Hit] | None:
+        """Of an article that satisfies it; None where it does not."""
+        page = Page(document)
+        varied = self._variants.find(page.title, page.text)
+        terms = self._held.satisfied_by(page, varied)
+        return None if terms is None else self._held.hits(page, terms, varied)
+
+
+def matches(document: Document, query: Query, vetoes: Sequence[str] = (), *, level: Level = "exact") -> Sequence[Hit] | None:
+    """One article against one query: its hits, None where it fails."""
+    return Verifier(query, level=level, vetoes=vetoes).hits(document)

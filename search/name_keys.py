@@ -1,9 +1,19 @@
-"""Under which keys a watched word is kept, and under which a printed one asks for those that may sound like it.
+"""Under which keys a watched word is kept, and under which a printed one asks for those that may sound like it; and the other
+way round, for an index of printed words that a watched one asks.
 
 It owns how many letters two keys may differ in; it must not know names, watches or articles.
 """
 
-from search.name_words import CONCEPTS, Word
+import re
+from collections.abc import Iterable, Iterator
+from itertools import product
+
+from search.name_words import CLASSES, CONCEPTS, Word
+
+# Of the keys that an index holds. To be raised with whatever changes the key of any word, here, in search.name_words or in
+# search.sounds: an index made before would not be found under the new ones (tests/search/test_name_index.py tells).
+VERSION = 1
+AS_ONE = "+"  # before the key of words that may be read as one
 
 SHORTEST_EDITED = 3  # letters of a key; shorter ones must be equal, or be a longer one with a letter left out
 
@@ -34,3 +44,41 @@ def _meaning(word: Word) -> tuple[str, ...]:
 
 def _shorter(key: str) -> list[str]:
     return [key[:at] + key[at + 1 :] for at in range(len(key))]
+
+
+# -- an index of printed words -----------------------------------------------------------------------------------------
+
+_TWICE = re.compile(r"(.)\1+")
+_LETTERS = "".join(sorted({letter for letters in CLASSES.values() for letter in letters if letter}))
+_DIGITS = "0123456789"
+
+
+def indexed_under(word: Word) -> set[str]:
+    """The keys under which an index holds a printed word: few, for there are very many of them."""
+    return {*word.keys, *_meaning(word)}
+
+
+def looked_for_under(word: Word) -> set[str]:
+    """The keys of all printed words that ask for this one (``asked_under``, ``kept_under``), written out."""
+    return {near for key in word.keys for near in _neighbours(key)} | {*_meaning(word)}
+
+
+def keys_as_one(parts: Iterable[Word]) -> set[str]:
+    """The keys that words have when they are written as one."""
+    return {_TWICE.sub(r"\1", "".join(keys)) for keys in product(*(part.keys for part in parts))}
+
+
+def _neighbours(key: str) -> Iterator[str]:
+    yield key
+    if len(key) >= SHORTEST_EDITED - 1:
+        yield from _longer(key)
+    if len(key) >= SHORTEST_EDITED:
+        yield from _shorter(key)
+    if len(key) > SHORTEST_EDITED:
+        for shorter in dict.fromkeys(_shorter(key)):
+            yield from _longer(shorter)
+
+
+def _longer(key: str) -> Iterator[str]:
+    letters = _DIGITS if key.isdecimal() else _LETTERS
+    return (key[:at] + letter + key[at:] for at in range(len(key) + 1) for letter in letters)

@@ -219,15 +219,23 @@ def _is_possible(held: _Held[Key], reading: Reading) -> bool:
 
 
 def joined(tokens: Tokens, place: int, may_be: Callable[[Sequence[Word]], bool]) -> Iterator[tuple[int, Word]]:
-    """What can be read as one word from there: with the next one, a particle between them read or not; and where it ends."""
+    """What can be read as one word from there, and where it ends."""
+    for end, parts in as_one(tokens, place):
+        if may_be(parts):
+            yield end, word_of("".join(part.text for part in parts))
+
+
+def as_one(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
+    """What may be read as one word from there: with the next one, a particle between them read or not; and where it ends."""
     words, ends = tokens.all, tokens.ends
     if place + 1 >= len(words) or ends[place]:
         return
-    one, two = words[place].word, words[place + 1].word
-    ways: list[tuple[int, tuple[Word, ...]]] = [(place + 2, (one, two))]
-    if two.kind == "particle" and place + 2 < len(words) and not ends[place + 1]:
-        three = words[place + 2].word
-        ways += [(place + 3, (one, two, three)), (place + 3, (one, three))]
-    for end, parts in ways:
-        if may_be(parts):
-            yield end, word_of("".join(part.text for part in parts))
+    one, two = words[place], words[place + 1]
+    if not one.named or not two.named:
+        return
+    yield place + 2, (one.word, two.word)
+    if two.word.kind == "particle" and place + 2 < len(words) and not ends[place + 1]:
+        three = words[place + 2]
+        if three.named:
+            yield place + 3, (one.word, two.word, three.word)
+            yield place + 3, (one.word, three.word)

@@ -27,6 +27,7 @@ class Token(NamedTuple):
     stop: bool
     legal: bool  # a legal form may begin here
     glued: bool  # an apostrophe stands before it: "Kata'ib"
+    named: bool  # printed as words of short names are: with a capital, glued to what is before, a particle
 
 
 class _Chunks(dict[str, tuple[Token, ...]]):
@@ -52,14 +53,16 @@ def _token(word: str, printed: str, *, before: str, after: str) -> Token:
     cased = letter.lower() != letter.upper()
     capital = letter.isupper() or letter.istitle() if cased else bool(letter) or word.isdecimal()
     unread = by_character(word[0]) or "\uac00" <= word[0] <= "\ud7a3"  # Hangul is parted at other places than names are
+    read = _UNREAD if unread else word_of(word)
     return Token(
-        word=_UNREAD if unread else word_of(word),
+        word=read,
         capital=capital and not unread,
         cased=cased,
         pause=not _PAUSES.isdisjoint(after),
         stop=not _STOPS.isdisjoint(after) and not (after == "." and (len(printed) == 1 or word in ABBREVIATED)),
         legal=word in _LEGAL_FIRST,
         glued=before in _APOSTROPHES,
+        named=capital or not cased or before in _APOSTROPHES or read.kind in {"particle", "general"},
     )
 
 

@@ -57,7 +57,7 @@ _BEGINNINGS: dict[Script, re.Pattern[str]] = {
 }
 _SHORTEST_STEM = 3
 
-_CLASSES = {
+CLASSES = {
     **dict.fromkeys("kqgG", ("K",)),
     **dict.fromkeys("sSzZC", ("S",)),
     **dict.fromkeys("td", ("T",)),
@@ -141,5 +141,5 @@ def _keys(reading: str) -> Iterator[str]:
     if reading.isdecimal():
         yield reading
         return
-    for letters in islice(product(*(_CLASSES.get(sound, ("",)) for sound in reading)), _MOST_TRIED):
+    for letters in islice(product(*(CLASSES.get(sound, ("",)) for sound in reading)), _MOST_TRIED):
         yield _TWICE.sub(r"\1", "".join(letters))

@@ -13,15 +13,17 @@ import datetime as dt
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from copytaster.errors import Permanent, Transient
 from copytaster.news import ArticleId, StoryId
-from copytaster.watches import WatchId
+from copytaster.watches import Level, WatchId
 from search.engine import Outcome, Result, Results, cursor_of, read_cursor
 from search.fts import expression
 from search.mapping import IndexDocument
-from search.matcher import matches
+from search.matcher import Verifier
+from search.name_widening import widened
 from search.passages import passage
 from search.query import Query
 from search.sqlite_tables import EPOCH, FORM, MICROSECOND, STATE, Row, Tables, document_of, micros, unpacked
@@ -44,6 +46,7 @@ class SqliteSearch:
             CURRENT.make(connection)
             row = connection.execute("SELECT form FROM search_state").fetchone()
             if row is None or row[0] != FORM:
+                BUILDING.drop(connection)  # of the older form, too
                 _begin_anew(connection)
             return CURRENT.are_empty(connection)
 
@@ -68,16 +71,18 @@ class SqliteSearch:
         until: dt.datetime | None = None,
         size: int = 20,
         cursor: str | None = None,
+        level: Level = "exact",
         vetoes: Sequence[str] = (),
     ) -> Results:
         bounds = (micros(since, _FIRST), micros(until, _LAST))
         before = read_cursor(cursor) if cursor else (_LAST, "")
+        verifier = Verifier(query, level=level, vetoes=vetoes)
         with self._connection() as connection:
-            match = expression(query.tree)
+            match = expression(widened(query.tree, level, partial(CURRENT.spellings.under, connection)))
             total = CURRENT.total(connection, match, bounds)
             found: list[tuple[tuple[int, str], Result]] = []
             for row in CURRENT.candidates(connection, match, bounds, before):
-                if (result := _result(row, query, vetoes)) is None:
+                if (result := _result(row, verifier)) is None:
                     continue
                 if len(found) == size:
                     return Results([result for _, result in found], total, cursor_of(*found[-1][0]))
@@ -186,11 +191,11 @@ def _must_build(connection: sqlite3.Connection) -> None:
         raise Permanent("No rebuild of the search index is under way: it was given up. Run `copytaster rebuild` again.")
 
 
-def _result(row: Row, query: Query, vetoes: Sequence[str]) -> Result | None:
+def _result(row: Row, verifier: Verifier) -> Result | None:
     first_seen, article_id, body = row
     kept = unpacked(body)
     document = document_of(kept)
-    hits = matches(document, query, vetoes)
+    hits = verifier.hits(document)
     if hits is None:
         return None
     return Result(

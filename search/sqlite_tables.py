@@ -14,14 +14,15 @@ from functools import cached_property
 from typing import Any
 
 from copytaster.news import ArticleId
-from search import mapping, names
+from search import mapping, name_keys, names
 from search.document import Document
 from search.engine import Outcome
 from search.mapping import WORD_FIELDS, IndexDocument
+from search.sqlite_spellings import Spellings
 
 # Words are taken out again by making them anew, so an index of another normal form, or of a Python with other Unicode
 # tables, must not be written to.
-FORM = f"{mapping.VERSION}.{names.VERSION}.{unicodedata.unidata_version}"
+FORM = f"{mapping.VERSION}.{names.VERSION}.{name_keys.VERSION}.{unicodedata.unidata_version}"
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MICROSECOND = dt.timedelta(microseconds=1)
 STATE = "CREATE TABLE IF NOT EXISTS search_state (form TEXT NOT NULL)"
@@ -33,11 +34,14 @@ Row = tuple[int, str, bytes]
 
 
 class Tables:
-    """``name_documents`` and ``name_words``. All but ``make`` want a transaction that may write, or only read."""
+    """``name_documents``, ``name_words`` and ``name_spellings``. All but ``make`` want a transaction that may write, or only
+    read.
+    """
 
     def __init__(self, name: str) -> None:
         self.documents = f"{name}_documents"
         self.words = f"{name}_words"
+        self.spellings = Spellings(f"{name}_spellings")
         self._newest = f"{name}_documents_newest"
 
     # -- the tables themselves ----------------------------------------------------------------------------------------
@@ -53,9 +57,11 @@ class Tables:
         connection.execute(
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {self.words} USING fts5({_COLUMNS}, content='', columnsize=0, tokenize='ascii')"
         )
+        self.spellings.make(connection)
 
     def drop(self, connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP TABLE IF EXISTS {self.words}")
+        connection.execute(f"DROP TABLE IF EXISTS {self.spellings.table}")
         connection.execute(f"DROP TABLE IF EXISTS {self.documents}")
 
     def become(self, other: "Tables", connection: sqlite3.Connection) -> None:
@@ -63,6 +69,7 @@ class Tables:
         other.drop(connection)
         connection.execute(f"ALTER TABLE {self.documents} RENAME TO {other.documents}")
         connection.execute(f"ALTER TABLE {self.words} RENAME TO {other.words}")
+        connection.execute(f"ALTER TABLE {self.spellings.table} RENAME TO {other.spellings.table}")
         connection.execute(f"DROP INDEX {self._newest}")  # an index can't be renamed; making it anew takes 0.6 s a million
         other.make(connection)
 
@@ -74,7 +81,8 @@ class Tables:
         return connection.execute(f"SELECT 1 FROM {self.documents} LIMIT 1").fetchone() is None
 
     def clear(self, connection: sqlite3.Connection) -> None:
-        connection.execute(f"INSERT INTO {self.words} ({self.words}) VALUES ('delete-all')")
+        for table in (self.words, self.spellings.table):
+            connection.execute(f"INSERT INTO {table} ({table}) VALUES ('delete-all')")
         connection.execute(f"DELETE FROM {self.documents}")
 
     # -- their rows ---------------------------------------------------------------------------------------------------
@@ -91,8 +99,9 @@ class Tables:
         try:
             connection.execute("SAVEPOINT one")
             self.delete(connection, document.id)
-            number = connection.execute(self._insert_document, row).lastrowid
+            number = int(connection.execute(self._insert_document, row).lastrowid or 0)
             connection.execute(self._insert_words, (number, *words))
+            self.spellings.put(connection, number, document.document)
         except (OverflowError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.DataError) as error:
             connection.execute("ROLLBACK TO one")
             connection.execute("RELEASE one")
@@ -104,8 +113,9 @@ class Tables:
         found = connection.execute(f"SELECT number, body FROM {self.documents} WHERE id = ?", (article_id,)).fetchone()
         if found is None:
             return False
-        words = mapping.word_fields(document_of(unpacked(found[1])))
-        connection.execute(self._delete_words, (found[0], *words.values()))
+        document = document_of(unpacked(found[1]))
+        connection.execute(self._delete_words, (found[0], *mapping.word_fields(document).values()))
+        self.spellings.delete(connection, found[0], document)
         connection.execute(f"DELETE FROM {self.documents} WHERE number = ?", (found[0],))
         return True
 

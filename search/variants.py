@@ -17,7 +17,6 @@ from search.name_table import Names
 from search.name_tokens import Tokens
 from search.tree import Phrase
 
-DEFAULT_LEVEL: Level = "strict"
 FIELDS = ("title", "text")
 Words = tuple[str, ...]
 

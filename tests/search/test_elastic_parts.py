@@ -18,6 +18,7 @@ from search.elastic_indices import layout_of, month_of
 from search.elastic_mapping import MAPPINGS, STOCK, document_of
 from search.elastic_pages import Place, cursor_of, read_cursor
 from search.elastic_query import candidates
+from search.elastic_spellings import Written
 from search.mapping import IndexDocument
 from search.query import parse
 from tests.services import running
@@ -87,7 +88,7 @@ def test_what_a_cluster_refuses_is_told_in_a_sentence(httpserver, status, header
 
 
 def bulk(httpserver, *items):
-    httpserver.expect_request("/articles-*/_alias").respond_with_json(
+    httpserver.expect_request("/articles-*").respond_with_json(
         {"articles-2026.03-1": {"aliases": {"articles": {}}}}, headers=PRODUCT
     )
     answer = {"items": [{"index": item} for item in items]}
@@ -156,16 +157,27 @@ def test_a_search_in_a_cluster_that_has_no_shards_ends_after_some_seconds(
 
 def test_the_layout_knows_generations_by_their_aliases():
     answer = {
-        "articles-2026.02-1": {"aliases": {"articles": {}}},
+        "articles-2026.02-1": {"aliases": {"articles": {}}, "settings": {"index": {"uuid": "u"}}},
         "articles-2026.03-2": {"aliases": {"articles-building": {}}},
-        "articles-2026.04-2": {"aliases": {}},
+        "articles-2026.04-2": {"settings": {"index": {"uuid": "v"}}},
         "articles-more-2026.03-7": {"aliases": {"articles-more": {}}},
         "articles-notes": {"aliases": {"articles": {}}},
     }
     layout = layout_of("articles", answer)
     assert (layout.current, layout.building, layout.newest) == (1, 2, 2)
     assert [index.name for index in layout.live()] == ["articles-2026.02-1", "articles-2026.03-2", "articles-2026.04-2"]
+    assert layout.uuids(["articles-2026.02-1", "articles-2026.05-2"]) == {"articles-2026.02-1": "u", "articles-2026.05-2": ""}
     assert (layout_of("articles", {}).current, layout_of("articles", {}).building) == (0, 0)
+
+
+def test_a_spelling_is_written_once_to_an_index_and_again_to_one_that_was_made_anew():
+    written = Written()
+    assert written.missing("u", ["a", "b"]) == ["a", "b"]
+    written.note("u", {"a"})
+    assert written.missing("u", ["a", "b"]) == ["b"]
+    assert written.missing("v", ["a"]) == ["a"]
+    written.note("", {"b"})
+    assert written.missing("", ["b"]) == ["b"]
 
 
 @given(st.datetimes(timezones=st.timezones()))
