@@ -98,6 +98,12 @@ def test_as_json_each_suggestion_is_complete(call, stored):
     assert by_form["Kataib Hezbollah"]["command"] is None
 
 
+def test_an_article_that_has_the_name_in_another_spelling_alone_is_found(call, stored):
+    found = {each["form"]: each["level"] for each in added(call, '"Katiab Hezbollah"')["suggestions"]}
+    assert found["Kataib Hezbollah"] in ("strict", "wide")
+    assert found["KH"] is None
+
+
 def test_what_counts_at_wide_alone_says_so(call, stored):
     query = '"Katibat al-Imam al-Bukhari"'
     assert "--level wide or --alias 'Katibatul Imom al-Buxoriy'" in call("watch", "add", query).out
@@ -124,7 +130,7 @@ def test_it_says_how_many_of_the_articles_it_looked_at(call, stored, monkeypatch
     monkeypatch.setattr(suggesting, "MOST_ARTICLES", 2)
     record = added(call, KH)
     assert record["suggestions_from"] == {"looked_at": 2, "found": 3}
-    assert "in the newest 2 of 3 articles found:" in call("watch", "add", KH).out
+    assert "in the newest 2 of at most 3 articles found:" in call("watch", "add", KH).out
 
 
 def test_a_search_engine_that_is_away_hides_nothing_else(call, stored, monkeypatch):
