@@ -16,7 +16,7 @@ import psutil
 
 from copytaster.watches import Hit, Level, WatchId
 from desk.bench.apart import in_copy
-from desk.bench.names_given import Given, query
+from desk.bench.names_given import Given, Planted, query
 from desk.bench.stopwatch import Stopwatch
 from search.document import Document
 from search.matcher import Found, Matcher
@@ -88,10 +88,12 @@ def measure(task: Task) -> Measured:
     started = time.process_time() - began[0]
     gc.collect()
     memory = _held() - before
-    scripts, steady = {}, {}
+    scripts: dict[str, dict[str, Any]] = {}
+    steady: dict[str, Pass] = {}
     for script, articles in task.given.articles.items():
         if articles:
             scripts[script], steady[script] = _script(matcher, articles, task)
+            scripts[script] |= _planted(steady[script], task.given.planted[script])
     return Measured(
         {
             "watches": task.watches,
@@ -101,7 +103,8 @@ def measure(task: Task) -> Measured:
             "memory_mb": round(memory / 1e6, 1),
             **in_copy(lambda: _adding(matcher, task)),
             "scripts": scripts,
-            **_planted(steady, task.given),
+            "planted": sum(told["planted"] for told in scripts.values()),
+            "planted_found": sum(told["planted_found"] for told in scripts.values()),
             **_alone(task, steady),
         },
         {script: [_numbers(each) for each in read.found] for script, read in steady.items()},
@@ -238,13 +241,10 @@ def _adding(matcher: Matcher, task: Task) -> dict[str, float]:
 # -- checks ------------------------------------------------------------------------------------------------------------
 
 
-def _planted(steady: Mapping[str, Pass], given: Given) -> dict[str, int]:
+def _planted(read: Pass, planted: Sequence[Planted]) -> dict[str, int]:
     """So many forms stood in the articles that were read; of so many the watch of their name told."""
-    stood = [
-        (script, form) for script, read in steady.items() for form in given.planted[script] if form.article < len(read.found)
-    ]
-    found = [form for script, form in stood if form.name in _numbers(steady[script].found[form.article])]
-    return {"planted": len(stood), "planted_found": len(found)}
+    stood = [form for form in planted if form.article < len(read.found)]
+    return {"planted": len(stood), "planted_found": sum(form.name in _numbers(read.found[form.article]) for form in stood)}
 
 
 def _alone(task: Task, steady: Mapping[str, Pass]) -> dict[str, Any]:
