@@ -147,8 +147,9 @@ def _name_curves(result: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Seq
         points = [(peer["watches"], peer["articles_per_second"]) for peer in peers if (peer["name"], peer["what"]) == what]
         yield color, f"{what[0].split()[0]}, {what[1].split(',')[0].split()[-1]}", "", points
     if beside := result.get("percolator"):
-        yield "c3", "percolator, batches", "", [(beside["watches"], beside["articles_per_second"])]
-        yield "c4", "percolator, singly", "", [(beside["watches"], beside["articles_per_second_one_a_request"])]
+        for color, name, suffix in (("c3", "percolator, batches", ""), ("c4", "percolator, singly", "_one_a_request")):
+            if rate := beside[f"articles_per_cpu_second{suffix}"]:  # where its process could be seen
+                yield color, name, "", [(beside["watches"], rate)]
 
 
 def _names_parts(result: Mapping[str, Any]) -> str:

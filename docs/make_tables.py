@@ -190,21 +190,38 @@ def _names_beside(results: Mapping[str, Result]) -> list[str]:
     if "names" not in results:
         return UNMEASURED
     result = results["names"]
-    head = ("what was run", "watches", "articles", "articles a second", "**ours by its**", "forms put in", "found")
+    head = (
+        "what was run",
+        "watches",
+        "articles",
+        "hits an article",
+        "articles a second",
+        "**ours by its**",
+        "forms put in",
+        "found",
+    )
     rows: list[Row] = []
     for run in result["runs"]:
         if run["level"] != "exact":
             latin = run["scripts"]["latin"]
-            told = (latin["articles"], latin["articles_per_second"], None, latin["planted"], latin["planted_found"])
+            told = (latin["articles"], _hits(latin), latin["articles_per_second"], None, latin["planted"], latin["planted_found"])
             rows.append((f"copytaster, `{run['level']}`", f"{run['watches']:,}", *told))
     for peer in result.get("peers", ()):
-        keys = ("articles", "articles_per_second", "ratio", "planted", "planted_found")
-        rows.append((f"{peer['name']}: {peer['what']}", f"{peer['watches']:,}", *map(peer.get, keys)))
+        keys = ("articles_per_second", "ratio", "planted", "planted_found")
+        told = (peer.get("articles"), _hits(peer), *map(peer.get, keys))
+        rows.append((f"{peer['name']}: {peer['what']}", f"{peer['watches']:,}", *told))
     if beside := result.get("percolator"):
         for kind, suffix in ((f"{beside['articles_a_request']} articles a request", ""), ("one a request", "_one_a_request")):
-            keys = ("articles", f"articles_per_second{suffix}", f"ratio{suffix}", "planted", "planted_found")
-            rows.append((f"{beside['name']}: percolator, {kind}", f"{beside['watches']:,}", *map(beside.get, keys)))
+            rates = (beside[f"articles_per_second{suffix}"], beside[f"ratio{suffix}"])
+            counts = (None, None) if suffix else (beside["articles"], _hits(beside))
+            forms = (None, None) if suffix else (beside["planted"], beside["planted_found"])
+            told = (*counts, *rates, *forms)
+            rows.append((f"{beside['name']}: percolator, {kind}", f"{beside['watches']:,}", *told))
     return _table(head, rows, left=1)
+
+
+def _hits(told: Result) -> float | None:
+    return round(told["matches"] / told["articles"], 2) if told.get("articles") else None
 
 
 TABLES: Mapping[str, Callable[[Mapping[str, Result]], list[str]]] = {

@@ -143,11 +143,11 @@ def _script(matcher: Matcher, articles: Sequence[Document], task: Task) -> tuple
         "first_articles_per_second": round(first.rate, 2),
         "articles_per_second": round(steady.reading.rate, 2),
         "articles_per_second_again": round(steady.again.rate, 2),
-        "articles_per_second_adding": round(steady.adding.rate, 2),
         "matches": sum(map(len, steady.reading.found)),
         "words_memory_mb": round(steady.grown / 1e6, 1),
     }
     if task.level == TIMED:
+        told["articles_per_second_adding"] = round(steady.adding.rate, 2)
         told["first_parts_ms"] = _parts_ms(in_copy(lambda: _timed(matcher, read)), first)
         told["parts_ms"] = _parts_ms(steady.parts, steady.reading)
     return told, steady.reading
@@ -181,7 +181,7 @@ def _steady(matcher: Matcher, articles: Sequence[Document], task: Task) -> _Stea
     return _Steady(
         min((first for first, _ in rounds), key=lambda each: each.cpu),
         min((again for _, again in rounds), key=lambda each: each.cpu),
-        in_copy(lambda: _read_adding(matcher, articles, task)),
+        in_copy(lambda: _read_adding(matcher, articles, task)) if task.level == TIMED else rounds[0][0],
         in_copy(lambda: _timed(matcher, articles)) if task.level == TIMED else {},
         grown,
     )
