@@ -48,7 +48,7 @@ docs: $(READY) ## write anew what is made from something else: configuration pag
 	$(BIN)/python deploy/grafana/make.py
 	cp deploy/prometheus/rules/*.yml deploy/helm/copytaster/files/rules/
 
-bench-services: $(READY) ## every figure of docs/performance.md anew, on real services, in half an hour; nothing else should run
+bench-services: $(READY) ## every figure of docs/performance.md anew, on real services, in 45 minutes; nothing else should run
 	tests/services/install
 	tests/services/install-elasticsearch
 	tests/services/install-percolator

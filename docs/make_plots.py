@@ -48,7 +48,10 @@ def plots() -> dict[str, str]:
     """Every plot by its file name."""
     results = {path.stem: json.loads(path.read_text("utf-8")) for path in (HERE / "benchmarks").glob("*.json")}
     corpora = [results["pipeline-articles"], results["pipeline-articles-world"]]
+    names = results.get("names")
+    of_names = {"names.svg": _names(names), "names-parts.svg": _names_parts(names)} if names else {}
     return {
+        **of_names,
         "matching.svg": _matching(results["match"]),
         "cpu-per-page.svg": _cpu(corpora),
         "services.svg": _services(results["pipeline-services"]),
@@ -92,6 +95,90 @@ def _curves(runs: Sequence[Mapping[str, Any]], across: Callable[[float], float],
             yield _text(x, y + shift, f"{rate:,}", "mid")
         x, y = points[-1]
         yield _text(x + 34, y + aside, name)
+
+
+SCRIPTS = {"latin": "Latin", "cyrillic": "Cyrillic", "arabic": "Arabic, Persian"}
+
+
+def _names(result: Mapping[str, Any]) -> str:
+    """At ``strict``, both axes in powers of ten. Names of curves keep their distance at the right."""
+    curves = list(_name_curves(result))
+    sizes = sorted({size for _, _, _, points in curves for size, _ in points})
+    rates = [rate for _, _, _, points in curves for _, rate in points]
+    low, high = math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates)))
+    top, bottom, left, right = 64, 484, 86, WIDTH - 190
+    span = max(math.log10(sizes[-1] / sizes[0]), 1e-9)
+
+    def place(size: float, rate: float) -> tuple[float, float]:
+        across = math.log10(size / sizes[0]) / span * (right - left)
+        return left + across, bottom - (math.log10(rate) - low) / (high - low) * (bottom - top)
+
+    grid = [(10.0**power, place(sizes[0], 10.0**power)[1]) for power in range(low, high + 1)]
+    lines = [_line(left, y, right, y) for _, y in grid]
+    lines += [_text(left - 10, y + 4, f"{rate:,g}", "dim right") for rate, y in grid]
+    lines += [_text(place(size, 10.0**low)[0], bottom + 22, f"{size:,}", "dim mid") for size in sizes]
+    lines += [_text((left + right) / 2, bottom + 46, "watches", "dim mid")]
+    ends: list[tuple[float, float, str]] = []
+    for color, name, dashes, points in curves:
+        placed = [place(size, rate) for size, rate in points]
+        dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+        lines.append(f'<polyline points="{_points(placed)}" fill="none" stroke="var(--{color})" stroke-width="2"{dashed}/>')
+        lines += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="var(--{color})"/>' for x, y in placed]
+        ends.append((placed[-1][1], placed[-1][0], name))
+    lower = -math.inf
+    for y, x, name in sorted(ends):
+        lower = max(y, lower + 15)
+        lines.append(_text(x + 10, lower + 4, name))
+    subtitle = "level strict, both axes logarithmic; dashed: every word is read for the first time"
+    return _svg(
+        f"Articles of {result['input']['words']} words read for names in a second of CPU time", subtitle, lines, bottom + 62
+    )
+
+
+def _name_curves(result: Mapping[str, Any]) -> Iterable[tuple[str, str, str, Sequence[tuple[int, float]]]]:
+    """Colour, name, dashes, and articles a second by watches."""
+    runs = [run for run in result["runs"] if run["level"] == "strict"]
+    for color, (script, name) in zip(("c0", "c1", "c2"), SCRIPTS.items(), strict=True):
+        read = [(run["watches"], run["scripts"][script]) for run in runs if script in run["scripts"]]
+        yield color, name, "", [(watches, told["articles_per_second"]) for watches, told in read]
+        yield color, f"{name}, first", "5 4", [(watches, told["first_articles_per_second"]) for watches, told in read]
+    peers = [peer for peer in result.get("peers", ()) if "articles_per_second" in peer]
+    for color, what in zip(("peer", "c5", "c6"), dict.fromkeys((peer["name"], peer["what"]) for peer in peers), strict=False):
+        points = [(peer["watches"], peer["articles_per_second"]) for peer in peers if (peer["name"], peer["what"]) == what]
+        yield color, f"{what[0].split()[0]}, {what[1].split(',')[0].split()[-1]}", "", points
+    if beside := result.get("percolator"):
+        for color, name, suffix in (("c3", "percolator, batches", ""), ("c4", "percolator, singly", "_one_a_request")):
+            if rate := beside[f"articles_per_cpu_second{suffix}"]:  # where its process could be seen
+                yield color, name, "", [(beside["watches"], rate)]
+
+
+def _names_parts(result: Mapping[str, Any]) -> str:
+    """Of each size and script, the shares of a steady reading: bars of one length, for their costs differ by hundreds."""
+    told = [
+        (run["watches"], name, _together(run["scripts"][script]["parts_ms"]))
+        for run in result["runs"]
+        for script, name in SCRIPTS.items()
+        if "parts_ms" in run["scripts"].get(script, {})
+    ]
+    parts = list(told[0][2])
+    left, top, step = 210, 104, 46
+    reach = WIDTH - left - 110
+    lines = [*_legend(parts)]
+    for number, (watches, script, spent) in enumerate(told):
+        y, at, total = top + step * number, float(left), sum(spent.values())
+        lines.append(_text(left - 10, y + 21, f"{watches:,}, {script}", "right"))
+        for color, part in enumerate(parts):
+            lines.append(_bar(at, y, spent[part] / total * reach, f"c{color}"))
+            at += spent[part] / total * reach
+        lines.append(_text(at + 6, y + 21, f"{total:,.1f} ms"))
+    title = "What reading an article for names is made of"
+    return _svg(title, "level strict, words known; CPU time of an article at the right", lines, top + step * len(told) + 8)
+
+
+def _together(parts: Mapping[str, float]) -> dict[str, float]:
+    """What is no part of reading names as one, for there are seven colours."""
+    rest = ("folding", "other")
+    return {**{part: spent for part, spent in parts.items() if part not in rest}, "all else": sum(parts[part] for part in rest)}
 
 
 def _cpu(results: Sequence[Mapping[str, Any]]) -> str:

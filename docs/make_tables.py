@@ -157,9 +157,79 @@ def _peers(results: Mapping[str, Result]) -> list[str]:
     return _table(("what was run", "pages given", "read", "CPU ms a page"), rows, left=1)
 
 
+UNMEASURED = ["Not measured yet: `python docs/measure.py names` does."]
+OF_SCRIPTS = {"latin": "Latin", "cyrillic": "Cyrillic", "arabic": "Arabic and Persian"}
+
+
+def _names(results: Mapping[str, Result]) -> list[str]:
+    if "names" not in results:
+        return UNMEASURED
+    head = ["watches", "level", *(cell for name in OF_SCRIPTS.values() for cell in (f"**{name}**", "first"))]
+    rows: list[Row] = []
+    for run in results["names"]["runs"]:
+        row = [f"{run['watches']:,}", f"`{run['level']}`"]
+        for script in OF_SCRIPTS:
+            told = run["scripts"].get(script, {})
+            row += [told.get("articles_per_second"), told.get("first_articles_per_second")]
+        rows.append(row)
+    told = _table(head, rows, left=2)
+    drawn = "![Articles with names read in a second of CPU time, by number of watches](benchmarks/names.svg)"
+    return [drawn, "", *told, "", "![CPU time of an article by part](benchmarks/names-parts.svg)"]
+
+
+def _names_table(results: Mapping[str, Result]) -> list[str]:
+    if "names" not in results:
+        return UNMEASURED
+    runs = results["names"]["runs"]
+    head = ("watches", "level", "of real names", "table, MB", "start, s", "adding one, ms", "the slowest of these, ms")
+    keys = ("real", "memory_mb", "start_seconds", "add_ms_median", "add_ms_worst")
+    return _table(head, ((f"{run['watches']:,}", f"`{run['level']}`", *(run.get(key) for key in keys)) for run in runs), left=2)
+
+
+def _names_beside(results: Mapping[str, Result]) -> list[str]:
+    if "names" not in results:
+        return UNMEASURED
+    result = results["names"]
+    head = (
+        "what was run",
+        "watches",
+        "articles",
+        "hits an article",
+        "articles a second",
+        "**ours by its**",
+        "forms put in",
+        "found",
+    )
+    rows: list[Row] = []
+    for run in result["runs"]:
+        if run["level"] != "exact":
+            latin = run["scripts"]["latin"]
+            told = (latin["articles"], _hits(latin), latin["articles_per_second"], None, latin["planted"], latin["planted_found"])
+            rows.append((f"copytaster, `{run['level']}`", f"{run['watches']:,}", *told))
+    for peer in result.get("peers", ()):
+        keys = ("articles_per_second", "ratio", "planted", "planted_found")
+        told = (peer.get("articles"), _hits(peer), *map(peer.get, keys))
+        rows.append((f"{peer['name']}: {peer['what']}", f"{peer['watches']:,}", *told))
+    if beside := result.get("percolator"):
+        for kind, suffix in ((f"{beside['articles_a_request']} articles a request", ""), ("one a request", "_one_a_request")):
+            rates = (beside[f"articles_per_second{suffix}"], beside[f"ratio{suffix}"])
+            counts = (None, None) if suffix else (beside["articles"], _hits(beside))
+            forms = (None, None) if suffix else (beside["planted"], beside["planted_found"])
+            told = (*counts, *rates, *forms)
+            rows.append((f"{beside['name']}: percolator, {kind}", f"{beside['watches']:,}", *told))
+    return _table(head, rows, left=1)
+
+
+def _hits(told: Result) -> float | None:
+    return round(told["matches"] / told["articles"], 2) if told.get("articles") else None
+
+
 TABLES: Mapping[str, Callable[[Mapping[str, Result]], list[str]]] = {
     "matching": _matching,
     "percolator": _percolator,
+    "names": _names,
+    "names-table": _names_table,
+    "names-beside": _names_beside,
     "extraction": _extraction,
     "whole": _whole,
     "services": _services,

@@ -1,7 +1,8 @@
 """Measures ``performance.md`` anew, unattended, and writes its tables and plots: ``python docs/measure.py [PART…]``.
 
 It owns which runs there are and starts the services that they need; it must not know what is measured in them. Nothing else
-should run on the machine meanwhile. It takes about half an hour, and without the corpora only the matcher can be measured.
+should run on the machine meanwhile. It takes about three quarters of an hour, and without the corpora only the matcher with
+made-up watches can be measured.
 """
 
 import argparse
@@ -39,6 +40,12 @@ def matching(_: pathlib.Path) -> None:
         bench("match", "match", "--percolator", url)
 
 
+def names(corpora: pathlib.Path) -> None:
+    subprocess.run([percolator.INSTALL], check=True, stdout=subprocess.DEVNULL)
+    with percolator.started() as url:
+        bench("names", "match", "--names", "--corpora", str(corpora), "--peers", "--percolator", url)
+
+
 def extraction(corpora: pathlib.Path) -> None:
     for name in NAMES:
         bench(f"extract-{name}", "extract", "--corpus", str(corpora / name))
@@ -66,13 +73,15 @@ def services(corpora: pathlib.Path) -> None:
         bench("pipeline-services", "pipeline", *options, variables=variables)
 
 
-PARTS = {"match": matching, "extract": extraction, "pipeline": pipeline, "services": services}
+PARTS = {"match": matching, "names": names, "extract": extraction, "pipeline": pipeline, "services": services}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measures the figures of docs/performance.md anew.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all of them unless some are named")
-    parser.add_argument("--corpora", type=pathlib.Path, default=CORPORA, help="the folder that has articles and articles-world")
+    parser.add_argument(
+        "--corpora", type=pathlib.Path, default=CORPORA, help="the folder that has articles, articles-world and names"
+    )
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"there is no part {min(unknown)}")

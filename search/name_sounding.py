@@ -79,11 +79,11 @@ class Sounding:
 
     def _hear(self, heard: Heard) -> None:
         word = heard.word
-        if len(self._added) - heard.come > _FEW:
-            for key in asked_under(word):
+        under = asked_under(word)
+        if not heard.come or len(self._added) - heard.come > _FEW:
+            for key in under & self._under.keys():
                 self._glance(key, word, heard.alike)
         else:
-            under = asked_under(word)
             _glance_at((each for each in self._added[heard.come :] if not under.isdisjoint(kept_under(each))), word, heard.alike)
         if word.meaning:
             heard.alike.update((text, 0) for text in self._meaning.get(word.meaning, ()))

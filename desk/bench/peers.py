@@ -95,16 +95,15 @@ def measure(pages: Sequence[CorpusPage]) -> list[dict[str, Any]]:
 def _measured(peer: Peer, given: str) -> dict[str, Any]:
     told = {"name": peer.name, "what": peer.what}
     try:
-        python = _environment(peer)
-        found = _run(python, FRAME.format(prepare=peer.code), given)
+        python = environment(peer)
+        found = run(python, FRAME.format(prepare=peer.code), given)
     except (subprocess.SubprocessError, OSError) as error:
         said = getattr(error, "stderr", None) or str(error)
         return {**told, "error": str(said).strip()[-300:]}
-    version = subprocess.run([python, "-c", VERSION, peer.name], capture_output=True, text=True, check=True, timeout=60).stdout
     taken = found["taken"]
     return {
         **told,
-        "name": f"{peer.name} {version.strip()}",
+        "name": f"{peer.name} {version_of(peer, python)}",
         "taken": taken,
         "read": found["read"],
         "failures": found["failures"],
@@ -112,7 +111,13 @@ def _measured(peer: Peer, given: str) -> dict[str, Any]:
     }
 
 
-def _run(python: pathlib.Path, code: str, given: str) -> dict[str, Any]:
+def version_of(peer: Peer, python: pathlib.Path) -> str:
+    command = [str(python), "-c", VERSION, peer.name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return str(done.stdout).strip()
+
+
+def run(python: pathlib.Path, code: str, given: str) -> dict[str, Any]:
     """What it logs goes nowhere; its result comes in a file, for a peer may print."""
     result = python.parents[1] / f"result-{os.getpid()}.json"
     try:
@@ -124,7 +129,7 @@ def _run(python: pathlib.Path, code: str, given: str) -> dict[str, Any]:
         result.unlink(missing_ok=True)
 
 
-def _environment(peer: Peer) -> pathlib.Path:
+def environment(peer: Peer) -> pathlib.Path:
     """The Python of its own environment in the cache folder, made once; an unfinished one is made anew."""
     folder = _cache() / "peers" / peer.name
     python = folder / "bin" / "python"

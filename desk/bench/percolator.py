@@ -8,7 +8,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
@@ -20,7 +20,7 @@ from copytaster.errors import Permanent, Rejected, Transient
 from desk.bench.listening import cpu_seconds, server_of
 from search import mapping
 from search.document import Document
-from search.elastic_query import candidates
+from search.elastic_query import Clause, candidates
 from search.query import Query
 
 BATCHES = (1, 16, 64, 256)  # articles a request that are tried
@@ -74,15 +74,37 @@ class Measured:
     add_seconds: float
 
 
+def as_written(query: Query) -> Clause:
+    return candidates(query.tree, None, None)
+
+
+def misspelled(query: Query) -> Clause:
+    """The words of its one phrase in a row, each as far from the printed one as ``fuzziness: AUTO`` allows: two letters where
+    it has more than five, one where it has more than two. As quick there as a ``match`` of all words anywhere, and nearer to
+    what a watch means; ``match_phrase`` has no fuzziness.
+    """
+    (phrase,) = query.terms
+    fuzzy = [{"span_multi": {"match": {"fuzzy": {"words.body": {"value": word, "fuzziness": "AUTO"}}}}} for word in phrase.words]
+    return fuzzy[0] if len(fuzzy) == 1 else {"span_near": {"clauses": fuzzy, "slop": 0, "in_order": True}}
+
+
 class Percolator:
     """``with Percolator(url, queries) as it``: an index of its own holds the queries, and goes at the end."""
 
-    def __init__(self, url: str, queries: Sequence[Query]) -> None:
+    def __init__(
+        self,
+        url: str,
+        queries: Sequence[Query],
+        *,
+        asked: Callable[[Query], Clause] = as_written,
+        seconds_to_answer: float = 120.0,
+    ) -> None:
         try:
-            self._client = httpx.Client(base_url=url, timeout=120.0, trust_env=False)
+            self._client = httpx.Client(base_url=url, timeout=seconds_to_answer, trust_env=False)
         except httpx.InvalidURL as error:
             raise Rejected("bad_url", f"{url} is no URL ({error}); --percolator takes http://host:9200.") from error
         self._queries = queries
+        self._written = asked
         self._fields = sorted({phrase.field or "body" for query in queries for phrase in query.terms})
         self._index = f"copytaster-bench-{secrets.token_hex(4)}"
         self._server = server_of(url)
@@ -126,7 +148,7 @@ class Percolator:
         for first in range(0, len(self._queries), ADDED_AT_ONCE):
             lines: list[str] = []
             for number, query in enumerate(self._queries[first : first + ADDED_AT_ONCE], first):
-                lines += [json.dumps({"index": {"_id": str(number)}}), json.dumps({"query": candidates(query.tree, None, None)})]
+                lines += [json.dumps({"index": {"_id": str(number)}}), json.dumps({"query": self._written(query)})]
             answer = self._asked("POST", f"/{self._index}/_bulk?filter_path=errors,items.*.error", "\n".join(lines) + "\n")
             if answer["errors"]:
                 raise Permanent(f"The percolator did not take every query: {json.dumps(answer['items'])[:300]}")

@@ -16,21 +16,43 @@ app = group("Measure.\n\nExample: copytaster bench match --json")
 
 
 @app.command()
-def match(
-    watches: Annotated[list[int] | None, typer.Option(min=1, max=1_000_000, help="So many watches; 100 to 100,000.")] = None,
-    articles: Annotated[int, typer.Option(min=1, max=1_000_000, help="So many articles.")] = 1_000,
+def match(  # noqa: PLR0917  options of the command line, which typer reads by name
+    watches: Annotated[
+        list[int] | None, typer.Option(min=1, max=1_000_000, help="So many watches; 100, or 1,000 of names, to 100,000.")
+    ] = None,
+    articles: Annotated[int, typer.Option(min=1, max=1_000_000, help="So many articles; with --names of each script.")] = 1_000,
     percolator: Annotated[
         str | None, typer.Option(metavar="URL", help="Measure this Elasticsearch's percolator beside it; 7 to 9, for trials.")
     ] = None,
+    names: Annotated[bool, typer.Option("--names", help="Watches of real names in any spelling, over real articles.")] = False,
+    corpora: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="With --names: has names/dev.jsonl and folders of recorded articles.")
+    ] = None,
+    peers: Annotated[bool, typer.Option("--peers", help="With --names: rapidfuzz and symspellpy beside it.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Measure the matcher with 100 to 100,000 watches, equal to brute force.
+    """Measure the matcher with 100 to 100,000 watches, equal to brute force; or with names, at each level.
 
-    Example: copytaster bench match --watches 10000 --json
+    Example: copytaster bench match --names --watches 10000 --json
     """
+    if names:
+        from desk.bench import names as of_names
+
+        wanted = of_names.Wanted(
+            sizes=watches or of_names.SIZES,
+            articles=articles,
+            corpora=corpora,
+            percolator=percolator,
+            peers=peers,
+        )
+        found = of_names.bench_names(wanted)
+        _print(found, [*of_names.rows(found)], json=json)
+        return
+    if corpora or peers:
+        raise Rejected("names_only", "--corpora and --peers go with --names.")
     from desk.bench import match as bench
 
-    found = bench.bench_match(tuple(watches) if watches else bench.SIZES, articles=articles, percolator=percolator)
+    found = bench.bench_match(watches or bench.SIZES, articles=articles, percolator=percolator)
     _print(found, found.get("runs", ()), json=json)
 
 

@@ -19,7 +19,8 @@ from desk.bench import costs, outside
 from desk.bench.brute import brute_match
 from desk.bench.listening import cpu_seconds, server_of
 from desk.bench.match import bench_match
-from desk.bench.percolator import Percolator
+from desk.bench.names import Wanted, bench_names
+from desk.bench.percolator import Percolator, misspelled
 from desk.bench.rig import Rig
 from desk.bench.tree import Watcher
 from search.document import Document
@@ -180,6 +181,43 @@ def test_what_the_percolator_is_asked_means_what_the_watch_means(percolator_url)
     names = list(queries)
     for at, document in enumerate(documents):
         assert {names[number] for number in found[at]} == brute_match(document, queries)
+
+
+@pytest.mark.service
+@pytest.mark.slow
+def test_what_the_percolator_is_asked_for_a_name_is_its_words_in_a_row_misspelled(percolator_url):
+    queries = [parse('"Kataib Hezbollah"'), parse('"Fatemiyoun"')]
+    texts = ["Katiab Hezbolah left.", "Kataib men met Hezbollah.", "Hezbollah Kataib", "Fatemiyun and Fatima"]
+    with Percolator(percolator_url, queries, asked=misspelled) as peer:
+        found = peer.found([Document(text=text) for text in texts])
+    assert [found[at] for at in range(len(texts))] == [{0}, set(), set(), {1}]
+
+
+@pytest.mark.service
+@pytest.mark.slow
+def test_names_are_measured_beside_a_percolator(percolator_url, monkeypatch, tmp_path):
+    monkeypatch.setattr("desk.bench.percolator.WARM_SECONDS", 0.2)
+    monkeypatch.setattr("desk.bench.percolator.TRY_SECONDS", 0.2)
+    for name, content in (
+        ("names/dev.jsonl", {"watch": "Kataib Hezbollah", "type": "org", **FORMS}),
+        ("articles/ground-truth.json", {"a": {"articleBody": "the men of the north met in a small town and left " * 40}}),
+    ):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(json.dumps(content))
+    told = bench_names(Wanted(sizes=(1,), articles=1, corpora=tmp_path, percolator=percolator_url, seconds=0.2))
+    assert json.loads(json.dumps(told)) == told
+    beside = told["percolator"]
+    assert (beside["articles"], beside["planted"], beside["planted_found"]) == (1, 1, 1)
+    assert beside["ratio_cpu_one_a_request"] > 0
+    assert told["ratio_names_1"] == beside["ratio"]
+
+
+FORMS = {
+    "positives": ["Katiab Hezbolah"],
+    "pos_kind": ["spelling"],
+    "negatives": [],
+    "neg_kind": [],
+}
 
 
 def test_a_refused_percolator_leaves_no_index(httpserver):
