@@ -14,7 +14,7 @@ from search.name_tokens import Tokens
 from search.name_words import Word
 
 LONG = 3  # words of a name; shorter ones have less to go by
-LEFT_OUT = {"bare": 0.8, "general": 0.5, "patronymic": 0.45, "initial": 0.2, "particle": 0.0}
+_LEFT_OUT = {"bare": 0.8, "general": 0.5, "patronymic": 0.45, "initial": 0.2, "particle": 0.0}
 _BETWEEN = {"bare": 0.45, "general": 0.35, "patronymic": 0.2, "initial": 0.15, "particle": 0.02}
 _LEGAL_BETWEEN = 0.05
 _JOINED = 0.05
@@ -129,7 +129,7 @@ def _after(name: Name, tokens: Tokens, held: Reading, pair: Pair) -> Reading:
 
 def _left_out(name: Name, numbers: Iterable[int]) -> float:
     """What it costs that these words of the name stand nowhere."""
-    return sum(LEFT_OUT[name.wanted[number].kind] for number in numbers)
+    return sum(_LEFT_OUT[name.wanted[number].kind] for number in numbers)
 
 
 def between_cost(tokens: Tokens, place: int) -> tuple[float, bool]:

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copytaster.text import Placed
 from search.document import Document
 from search.name_keys import AS_ONE, indexed_under, keys_as_one
-from search.name_table import as_one
-from search.name_tokens import Tokens
+from search.name_tokens import Tokens, as_one
 from search.name_words import LONGEST, Word, word_of
 from search.names import placed
 

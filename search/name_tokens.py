@@ -3,7 +3,7 @@
 It owns these tokens, one for each word of a text and in the same order; it must not know which names are watched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from copytaster.text import Placed, by_character, chunk_spans
@@ -118,3 +118,24 @@ def _legal(tokens: Sequence[Token]) -> list[str | None]:
                     found[place : place + size] = [kind] * size
                     break
     return found
+
+
+def as_one(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
+    """What may be read as one word from there: with the next one, a particle between them read or not; and where it ends."""
+    words, ends = tokens.all, tokens.ends
+    if place + 1 >= len(words) or ends[place]:
+        return
+    one, two = words[place], words[place + 1]
+    if not one.named or not two.named:
+        return
+    yield place + 2, (one.word, two.word)
+    end = place + 2
+    while two.glued and end < len(words) and words[end].glued:
+        end += 1
+    if end > place + 2:
+        yield end, tuple(words[at].word for at in range(place, end))
+    if two.word.kind == "particle" and place + 2 < len(words) and not ends[place + 1]:
+        three = words[place + 2]
+        if three.named:
+            yield place + 3, (one.word, two.word, three.word)
+            yield place + 3, (one.word, three.word)

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from copytaster.watches import Level
+from search.name_held import most_share, needed
 from search.name_index import in_normal_form, keys_of, ways
 from search.name_keys import AS_ONE, looked_for_under
 from search.name_near import FARTHEST, near
 from search.name_parts import Unit
-from search.name_table import most_share, needed
 from search.name_words import Word, word_of
 from search.tree import And, Node, Not, Or, Phrase, plain, wanted
 from search.variants import Words, can_vary, name_of, words_of

@@ -1,0 +1,121 @@
+"""Names as they wait to be found: each under its anchor, the word of it that is least common in names.
+
+It owns what is needed of a name before it is read, and how far its words may be apart; it must not know articles or watches.
+Which word is the anchor depends on nothing but the name, so a table of one name reads as one of a hundred thousand does.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from search.name_align import LONG, Reading
+from search.name_parts import Name, Unit
+from search.name_words import GIVEN, Word
+
+# All but 1 % of right readings are nearer: of names of two words, and of three or more; of single words by their sounds.
+MOST_COST = {2: 0.45, LONG: 1.4}
+MOST_SHARE = {2: 0.22, LONG: 0.24}
+_MOST_LEFT = {2: 0, 3: 1, 4: 2}  # words that stand nowhere, of names of as many words, or of four and more
+_MOST_TOGETHER = 36  # hundredths of the shares of all its words; and where one is left out
+_MOST_TOGETHER_IF_LEFT = 20
+_MOST_ALONE = (0.0, 0.0, 0.05, 0.11, 0.16, 0.19)
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Beside:
+    """The watched words that what stands beside an anchor may be near."""
+
+    def __init__(self, alike: Iterable[Mapping[str, int]]) -> None:
+        self._alike = list(alike)
+        self.texts: set[str] = set().union(*self._alike)
+
+    @cached_property
+    def shares(self) -> Mapping[str, int]:
+        """How far each is at least."""
+        found: dict[str, int] = {}
+        for alike in self._alike:
+            for text, hundredths in alike.items():
+                if hundredths < found.get(text, 100):
+                    found[text] = hundredths
+        return found
+
+
+class Held(Generic[Key]):
+    """A name. A slotted class, for 100,000 of them are held."""
+
+    __slots__ = ("anchors", "key", "name", "others", "parts", "size")
+
+    def __init__(self, key: Key, name: Name) -> None:
+        self.key = key
+        self.name = name
+        self.size = min(len(name.wanted), LONG)
+        self.anchors, others = needed(name)
+        self.others = frozenset(unit.word.text for unit in others)
+        self.parts = [
+            (word.kind == "initial", tuple(unit.word.text for unit in name.units if number in unit.numbers))
+            for number, word in enumerate(name.wanted)
+        ]
+
+    def may_stand(self, anchor: Unit, hundredths: int, beside: "Beside") -> bool:
+        """Cheap: whether enough of the other words may be beside the anchor, near enough together. Of ``others`` one must be."""
+        shares, left, total = beside.shares, 0, hundredths
+        for number, (is_initial, texts) in enumerate(self.parts):
+            if number not in anchor.numbers:
+                least = min([shares.get(text, 100) for text in texts])
+                if least < 100:
+                    total += least
+                elif not is_initial:
+                    left += 1
+        return left <= _MOST_LEFT[min(len(self.parts), 4)] and total <= (_MOST_TOGETHER_IF_LEFT if left else _MOST_TOGETHER)
+
+    def is_whole(self, anchor: Unit) -> bool:
+        """Whether the name may be read of this word alone."""
+        return not self.others or anchor.taken == len(self.name.wanted)
+
+
+def needed(name: Name) -> tuple[list[Unit], list[Unit]]:
+    """The units one of which must be read for the name to be looked at, and those of which one more must be, if any."""
+    single = [unit for unit in name.units if not unit.joined]
+    rank = sorted((unit.word.kind != "bare", unit.word.text in GIVEN, -len(unit.word.sounds), unit.first) for unit in single)
+    anchors = {number for common, given, _, number in rank[:2] if len(rank) >= LONG and not common and not given}
+    anchors = anchors or {rank[0][-1]}
+    others = {unit.first for unit in single if unit.word.kind != "initial"}
+    if len(anchors) == 1:
+        others -= anchors
+    return (
+        [unit for unit in name.units if not anchors.isdisjoint(unit.numbers)],
+        [unit for unit in name.units if not others.isdisjoint(unit.numbers)],
+    )
+
+
+class Anchor(Generic[Key]):
+    """The names that wait under one watched word: those for which it is enough, short ones and long ones."""
+
+    __slots__ = ("alone", "long", "short")
+
+    def __init__(self) -> None:
+        self.alone: list[tuple[Unit, Held[Key]]] = []
+        self.short: list[tuple[Unit, Held[Key]]] = []
+        self.long: list[tuple[Unit, Held[Key]]] = []
+
+    def of(self, held: Held[Key], unit: Unit) -> list[tuple[Unit, Held[Key]]]:
+        """The list that this name is in, or is to be in."""
+        if held.is_whole(unit):
+            return self.alone
+        return self.long if held.size == LONG else self.short
+
+
+def most_alone(word: Word) -> float:
+    """The greatest share of a name that is this word alone."""
+    return _MOST_ALONE[min(len(word.sounds), len(_MOST_ALONE) - 1)]
+
+
+def most_share(name: Name) -> float:
+    """How far its anchor may be from what is printed, as ``Near.share``."""
+    size = min(len(name.wanted), LONG)
+    return MOST_SHARE[size] if size > 1 else max(most_alone(unit.word) for unit in name.units)
+
+
+def is_possible(reading: Reading, size: int) -> bool:
+    """Cheap: whether a reading as distant as this one ever was right, of names of as many words."""
+    return reading.cost <= MOST_COST[size] and max(pair.near.share for pair in reading.pairs) <= MOST_SHARE[size]
