@@ -22,8 +22,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from copytaster.text import Placed, words  # noqa: E402
-from search.name_measures import Measures, measures  # noqa: E402
+from search.name_measures import Measures, context, measures  # noqa: E402
 from search.name_parts import Name  # noqa: E402
+from search.name_spelling import spelled_words  # noqa: E402
 from search.name_table import Names  # noqa: E402
 from search.name_tokens import Tokens  # noqa: E402
 
@@ -31,7 +32,7 @@ CORPORA = ROOT.parent / "shared" / "corpora"
 JUDGED = ROOT / "tests/search/names_judged.json"
 WRITTEN = ROOT / "search/name_scorer.json"
 SCORED = {"spelling", "script", "fold"}
-TREES, DEPTH, RATE, SMALLEST_LEAF, SHARE, SEED = 150, 4, 0.1, 15, 0.7, 1
+TREES, DEPTH, RATE, SMALLEST_LEAF, SHARE, SEED = 300, 5, 0.05, 15, 0.5, 1
 LEVELS = {"wide": 0.95, "strict": 0.98}  # precision on names not seen
 
 
@@ -54,14 +55,16 @@ def of_forms(held: Sequence[dict[str, Any]]) -> Iterator[Read]:
     number = 0
     for watch, case in enumerate(held):
         names: Names[int] = Names()
-        names.add(watch, Name(words(case["watch"])))
+        names.add(watch, Name(spelled_words(case["watch"])))
         forms = [(form, True) for form, kind in zip(case["positives"], case["pos_kind"], strict=True) if kind in SCORED]
         for form, right in [*forms, *((form, False) for form in case["negatives"])]:
             number += 1
             for printed, counted in [(form, number), *((declined, -1) for declined in declensions(form)[number % 3 :: 3])]:
                 tokens = Tokens(Placed(f"On Monday the report named {printed}, officials said."))
                 for found in names.find(tokens):
-                    yield Read(watch, measures(found.name, found.reading, tokens), right, counted, printed)
+                    yield Read(
+                        watch, measures(found.name, found.reading, context(found.reading, tokens)), right, counted, printed
+                    )
 
 
 def declensions(form: str) -> list[str]:
@@ -85,7 +88,7 @@ def of_running_text(held: Sequence[dict[str, Any]]) -> Iterator[Read]:
     judged = {(watch, printed) for watch, printed in json.loads(JUDGED.read_text("utf-8"))["right"]}
     names: Names[int] = Names()
     for number, case in enumerate(held):
-        names.add(number, Name(words(case["watch"])))
+        names.add(number, Name(spelled_words(case["watch"])))
     for folder in ("articles", "articles-world"):
         for page in json.loads((CORPORA / folder / "ground-truth.json").read_text("utf-8")).values():
             placed = Placed(page["articleBody"])
@@ -94,12 +97,18 @@ def of_running_text(held: Sequence[dict[str, Any]]) -> Iterator[Read]:
                 reading, watch = found.reading, held[found.key]["watch"]
                 printed = placed.text[placed.place(reading.start)[0] : placed.place(reading.end - 1)[1]]
                 if words(printed) != words(watch):
-                    yield Read(found.key, measures(found.name, reading, tokens), (watch, printed) in judged, -1, printed)
+                    yield Read(
+                        found.key,
+                        measures(found.name, reading, context(reading, tokens)),
+                        (watch, printed) in judged,
+                        -1,
+                        printed,
+                    )
 
 
 def fitted(reads: Sequence[Read]) -> GradientBoostingClassifier:
     model = GradientBoostingClassifier(
-        n_estimators=TREES, max_depth=DEPTH, learning_rate=RATE, subsample=SHARE,
+        n_estimators=TREES, max_depth=DEPTH, learning_rate=RATE, subsample=SHARE, max_features=SHARE,
         min_samples_leaf=SMALLEST_LEAF, random_state=SEED,
     )  # fmt: skip
     return model.fit(np.array([read.measured for read in reads], float), [read.right for read in reads])

@@ -18,7 +18,7 @@ _NEAR = {
     0.1: "kq vw iy ei ou DT",
     0.15: "ae oa wu sc SH jZ xH Gg gq Tt Dd Dz xh ya",
     0.25: "sS zZ CS jy jC kg kx kH kG Ts sz kc bv fv fw bw pf cC Cc xk qx qG dj ZS jg cz iw yw yu yo ye oy ao au ai eo eu io iu"
-    " wo",
+    " wo ji",
     0.4: "td bp bf pv zs tc kC mn lr Zj Gx Gh jx gh CT ck cs HS Hh xS SC sT zD",
 }  # fmt: skip
 _OTHER_VOWEL = 0.3
@@ -31,22 +31,26 @@ _STEPS_FROM = {
 # For a first look, in C: three characters for a sound that weighs three times as much as a vowel; those that are confused
 # share two of them. A third of the distance of two outlines is about the cost of the way.
 _CLASSES = ("kqgGx", "sSzZCcjH", "tdTD", "pbfv", "l", "r", "m", "n")
-_OUTLINE = {sound: 2 * sounds[0] + sound for sounds in _CLASSES for sound in sounds}
+_OUTLINE = {ord(sound): 2 * sounds[0] + sound for sounds in _CLASSES for sound in sounds}
+_OUTLINE[ord("x")] = "hk"  # nearer to h than to k
+_BONES = {**_OUTLINE, **dict.fromkeys(map(ord, "aeiouy"))}
 OUTLINE_UNIT = 3
 
 
 class Apart(NamedTuple):
-    """``cost`` of the way, ``hard`` the part of it that fell on consonants, ``steps`` those that cost more than half."""
+    """``cost`` of the way, ``hard`` the part of it that fell on consonants, ``steps`` those that cost more than half, ``most``
+    what the greatest cost.
+    """
 
     cost: float
     hard: float
     steps: int
+    most: float = 0.0
 
 
 def outline(reading: str, *, unwritten: bool = False) -> str:
     """``unwritten``: without what a script leaves out."""
-    kept = "".join(sound for sound in reading if sound not in "aeiouy") if unwritten else reading
-    return "".join(_OUTLINE.get(sound, sound) for sound in kept)
+    return reading.translate(_BONES if unwritten else _OUTLINE)
 
 
 def cost(first: str, second: str, most: float, *, unwritten: bool = False) -> float:
@@ -108,4 +112,4 @@ def apart(first: str, second: str, unwritten: bool = False) -> Apart:
 
 def _add(so_far: Apart, weight: float) -> Apart:
     hard = weight if weight > _WEAK["h"] - 0.03 else 0.0
-    return Apart(so_far.cost + weight, so_far.hard + hard, so_far.steps + (weight > 0.5))
+    return Apart(so_far.cost + weight, so_far.hard + hard, so_far.steps + (weight > 0.5), max(so_far.most, weight))

@@ -12,7 +12,7 @@ from search.anchors import COMMON, Rarity, anchor, beginning_keys, field_keys
 from search.document import Document, Page
 from search.query import Query
 from search.tree import And, Node, Or, Phrase, plain, satisfied_by, wanted
-from search.variants import Variant, Variants, Words, can_vary
+from search.variants import Variant, Variants, Words, can_vary, words_of
 
 Varied = Mapping[Words, Sequence[Variant]]
 
@@ -33,7 +33,7 @@ class _Held:
         self.id = watch_id
         self.tree = tree
         self.level: Level = level
-        self.varying = tuple(dict.fromkeys(phrase for phrase in wanted(tree) if can_vary(phrase, level)))
+        self.varying = {phrase: words_of(phrase) for phrase in wanted(tree) if can_vary(phrase, level)}
         self.vetoes = vetoes
         self.order = order
         self.keys: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class _Held:
 
     def names(self) -> Iterable[Words]:
         """What it looks for in other spellings, each once."""
-        return dict.fromkeys(phrase.words for phrase in self.varying)
+        return dict.fromkeys(self.varying.values())
 
     def may_be_satisfied(self, body: str) -> bool:
         """Cheap and never wrong when it says no: one search in a string turns most candidates away."""
@@ -54,7 +54,7 @@ class _Held:
 
     def satisfied_by(self, page: Page, varied: Varied) -> Sequence[Phrase] | None:
         """The terms that satisfy it, None where it is not satisfied. What it excludes counts only as it is written."""
-        if not self.may_be_satisfied(page.body) and not any(phrase.words in varied for phrase in self.varying):
+        if not self.may_be_satisfied(page.body) and varied.keys().isdisjoint(self.varying.values()):
             return None
         return satisfied_by(
             self.tree,
@@ -67,7 +67,8 @@ class _Held:
 
     def variants(self, phrase: Phrase, varied: Varied) -> list[Variant]:
         """Those of a term that count at this watch's level."""
-        found = varied.get(phrase.words, ()) if phrase in self.varying else ()
+        words = self.varying.get(phrase)
+        found = varied.get(words, ()) if words else ()
         return [variant for variant in found if variant.counts(self.level)]
 
     def hits(self, page: Page, terms: Sequence[Phrase], varied: Varied) -> Sequence[Hit]:

@@ -3,17 +3,22 @@
 It owns the weights of what is left out or stands between; it must not know watches, levels or what a reading is worth.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
-from search.name_parts import FARTHEST, Name, Near, Unit
+from search.name_near import FARTHEST, Near
+from search.name_parts import Name, Unit
+from search.name_sounding import Heard
 from search.name_tokens import Tokens
 from search.name_words import Word
 
-_LEFT_OUT = {"bare": 0.8, "general": 0.5, "patronymic": 0.45, "initial": 0.2, "particle": 0.0}
-_BETWEEN = {"bare": 0.45, "general": 0.35, "patronymic": 0.35, "initial": 0.15, "particle": 0.02}
+LONG = 3  # words of a name; shorter ones have less to go by
+LEFT_OUT = {"bare": 0.8, "general": 0.5, "patronymic": 0.45, "initial": 0.2, "particle": 0.0}
+_BETWEEN = {"bare": 0.45, "general": 0.35, "patronymic": 0.2, "initial": 0.15, "particle": 0.02}
 _LEGAL_BETWEEN = 0.05
 _JOINED = 0.05
+_TURNED = 0.1  # "Group Wagner"
 _CLOSER = 0.03  # what is written as one in one of them must be closer by so much
 
 
@@ -30,6 +35,10 @@ class Pair(NamedTuple):
     def as_one(self) -> bool:
         """Whether one of the two is written as one word where the other is not."""
         return self.unit.joined or self.end > self.start + 1
+
+    @property
+    def cost(self) -> float:
+        return self.near.share + _JOINED * self.as_one
 
 
 class Reading(NamedTuple):
@@ -50,86 +59,82 @@ class Reading(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """Where a name is looked for. ``joined`` gives, for a place, the ends and words of what can be read as one from there;
+    """Where a name is looked for. ``at`` gives for a place what can be read as one word from there, each with where it ends;
     ``near`` how far a word of the name is from one of the article.
     """
 
     tokens: Tokens
     first: int
     end: int
-    joined: Callable[[int], Sequence[tuple[int, Word]]]
+    at: Callable[[int], Sequence[tuple[int, Heard]]]
     near: Callable[[Word, Word], Near | None]
-
-
-_State = dict[int, Reading]
-_EMPTY = Reading(0.0, (), (), ())
 
 
 def read(name: Name, stretch: Stretch) -> Reading | None:
     """The cheapest reading that holds at least one word; None where there is none."""
-    wanted = len(name.wanted)
-    states: list[_State] = [{} for _ in range(stretch.end - stretch.first + 4)]
-    best: Reading | None = None
-    for place in range(stretch.first, stretch.end + 1):
-        state = states[place - stretch.first]
-        if 0 not in state or state[0].cost:
-            state[0] = _EMPTY
-        _leave_out(name, state)
-        done = state.get(wanted)
-        if done is not None and done.pairs and (best is None or done.cost < best.cost):
-            best = done
-        if place < stretch.end:
-            _advance(name, stretch, place, states)
-    return best
+    done: list[Reading] = []
+    for pair in sorted(_pairs(name, stretch), key=attrgetter("end")):
+        before = [_after(name, stretch.tokens, held, pair) for held in done if _may_follow(name, held, pair)]
+        done.append(min([_begun(name, pair), *before], key=attrgetter("cost")))
+    return min(done, key=attrgetter("cost"), default=None)
 
 
-def _leave_out(name: Name, state: _State) -> None:
-    if len(name.wanted) < 2:
-        return
-    for number, word in enumerate(name.wanted):
-        held = state.get(number)
-        if held is not None:
-            _offer(state, number + 1, held._replace(cost=held.cost + _LEFT_OUT[word.kind], left=(*held.left, number)))
+def _pairs(name: Name, stretch: Stretch) -> Iterator[Pair]:
+    long = len(name.wanted) >= LONG
+    for place in range(stretch.first, stretch.end):
+        if not long and not stretch.tokens.all[place].named:  # long names have small words in them; short ones do not
+            continue
+        for end, heard in stretch.at(place):
+            if end <= stretch.end and not name.texts.isdisjoint(heard.alike):
+                for unit in name.units:
+                    pair = _pair(stretch, unit, place, end, heard.word) if unit.word.text in heard.alike else None
+                    if pair is not None:
+                        yield pair
 
 
-def _offer(state: _State, number: int, reading: Reading) -> None:
-    if number not in state or reading.cost < state[number].cost:
-        state[number] = reading
-
-
-def _advance(name: Name, stretch: Stretch, place: int, states: list[_State]) -> None:
-    at = place - stretch.first
-    token = stretch.tokens.all[place]
-    legal = stretch.tokens.legal_length(place)
-    joined = stretch.joined(place)
-    for number, held in list(states[at].items()):
-        if held.pairs and number < len(name.wanted):
-            cost, size = (_LEGAL_BETWEEN, legal) if legal else (_BETWEEN[token.word.kind], 1)
-            if place + size <= stretch.end:
-                between = (*held.between, place) if not legal and token.word.kind != "particle" else held.between
-                _offer(states[at + size], number, held._replace(cost=held.cost + cost, between=between))
-        for unit in name.units:
-            if unit.first != number:
-                continue
-            for end, word in [(place + 1, token.word)] if unit.joined else [(place + 1, token.word), *joined]:
-                pair = _paired(stretch, unit, place, end, word) if _is_printed_as_name(name, stretch, place, end) else None
-                if pair is not None:
-                    cost = held.cost + pair.near.share + _JOINED * pair.as_one
-                    done = held._replace(cost=cost, pairs=(*held.pairs, pair))
-                    _offer(states[end - stretch.first], number + unit.taken, done)
-
-
-def _is_printed_as_name(name: Name, stretch: Stretch, start: int, end: int) -> bool:
-    """Long names have small words in them; short ones, and words that are read as one, do not."""
-    if len(name.wanted) > 2 and end == start + 1:
-        return True
-    tokens = stretch.tokens.all[start:end]
-    return all(token.capital or token.glued or not token.cased or token.word.kind in {"particle", "general"} for token in tokens)
-
-
-def _paired(stretch: Stretch, unit: Unit, start: int, end: int, word: Word) -> Pair | None:
-    found = stretch.near(unit.word, word) if end <= stretch.end else None
+def _pair(stretch: Stretch, unit: Unit, start: int, end: int, word: Word) -> Pair | None:
+    if unit.joined and (end > start + 1 or not stretch.tokens.all[start].named):
+        return None
+    found = stretch.near(unit.word, word)
     if found is None:
         return None
     pair = Pair(unit, start, end, word, found)
     return None if pair.as_one and found.share >= FARTHEST - _CLOSER else pair
+
+
+def _may_follow(name: Name, held: Reading, pair: Pair) -> bool:
+    """In the name's order; names of two words may be turned."""
+    if held.end > pair.start:
+        return False
+    last = held.pairs[-1].unit
+    return last.numbers[-1] < pair.unit.first or (len(name.wanted) == 2 and last.first > pair.unit.numbers[-1])
+
+
+def _begun(name: Name, pair: Pair) -> Reading:
+    left = tuple(number for number in range(len(name.wanted)) if number not in pair.unit.numbers)
+    return Reading(pair.cost + _left_out(name, left), (pair,), left, ())
+
+
+def _after(name: Name, tokens: Tokens, held: Reading, pair: Pair) -> Reading:
+    cost, between = held.cost + pair.cost - _left_out(name, pair.unit.numbers), held.between
+    if pair.unit.first < held.pairs[-1].unit.first:
+        cost += _TURNED
+    for place in range(held.end, pair.start):
+        more, counts = between_cost(tokens, place)
+        cost += more
+        between = (*between, place) if counts else between
+    left = tuple(number for number in held.left if number not in pair.unit.numbers)
+    return Reading(cost, (*held.pairs, pair), left, between)
+
+
+def _left_out(name: Name, numbers: Iterable[int]) -> float:
+    """What it costs that these words of the name stand nowhere."""
+    return sum(LEFT_OUT[name.wanted[number].kind] for number in numbers)
+
+
+def between_cost(tokens: Tokens, place: int) -> tuple[float, bool]:
+    """Of a word that stands between two of a name, and whether it counts as one that is not its own."""
+    if tokens.legal[place] is not None:
+        return _LEGAL_BETWEEN if tokens.legal_length(place) else 0.0, False
+    kind = tokens.all[place].word.kind
+    return _BETWEEN[kind], kind != "particle"

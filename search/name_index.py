@@ -6,8 +6,9 @@ It owns which words of an article these are; it must not know how an engine hold
 from collections.abc import Iterator, Mapping, Sequence
 
 from search.document import Document
-from search.name_keys import AS_ONE, indexed_under, keys_as_one
-from search.name_table import as_one
+from search.name_keys import AS_ONE, indexed_under
+from search.name_sounding import keys_as_one
+from search.name_table import joined
 from search.name_tokens import Tokens
 from search.name_words import LONGEST, Word, word_of
 from search.names import placed
@@ -29,7 +30,7 @@ def _spellings(tokens: Tokens) -> Iterator[tuple[str, set[str]]]:
     for place, token in enumerate(words):
         if token.named:
             yield token.word.text, indexed_under(token.word)
-            for end, parts in as_one(tokens, place):
+            for end, parts in joined(tokens, place):
                 if not _can_be_one(parts):
                     continue
                 text = " ".join(word.word.text for word in words[place:end])

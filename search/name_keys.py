@@ -4,11 +4,9 @@ way round, for an index of printed words that a watched one asks.
 It owns how many letters two keys may differ in; it must not know names, watches or articles.
 """
 
-import re
-from collections.abc import Iterable, Iterator
-from itertools import product
+from collections.abc import Iterator
 
-from search.name_words import CLASSES, CONCEPTS, Word
+from search.name_words import CLASSES, Word
 
 # Of the keys that an index holds. To be raised with whatever changes the key of any word, here, in search.name_words or in
 # search.sounds: an index made before would not be found under the new ones (tests/search/test_name_index.py tells).
@@ -19,27 +17,27 @@ SHORTEST_EDITED = 3  # letters of a key; shorter ones must be equal, or be a lon
 
 
 def kept_under(word: Word) -> set[str]:
-    """The keys of a watched word, those with a letter left out as ``-key``, and what it means where that is general."""
-    shorter = {f"-{each}" for key in word.keys if len(key) >= SHORTEST_EDITED for each in _shorter(key)}
-    return {*word.keys, *shorter, *_meaning(word)}
+    """The keys of a watched word, and those with a letter left out as ``-key``."""
+    return {each for key in word.keys for each in kept(key)}
 
 
 def asked_under(word: Word) -> set[str]:
-    """Where the watched words are that differ in no letter of the key, or in one. Of three letters none may be another: half
-    of all candidates would be so, and 3 % of those that are near.
-    """
-    asked = {*word.keys, *_meaning(word), *(f"-{key}" for key in word.keys)}
-    for key in word.keys:
-        if len(key) >= SHORTEST_EDITED:
-            asked.update(_shorter(key))
-        if len(key) > SHORTEST_EDITED:
-            asked.update(f"-{each}" for each in _shorter(key))
-    return asked
+    """Where the watched words are that differ in no letter of the key, or in one."""
+    return {each for key in word.keys for each in asked(key)}
 
 
-def _meaning(word: Word) -> tuple[str, ...]:
-    concept = CONCEPTS.get(word.text)
-    return () if concept is None else (f"={concept}",)
+def kept(key: str) -> set[str]:
+    return {key, *(f"-{each}" for each in _shorter(key) if len(key) >= SHORTEST_EDITED)}
+
+
+def asked(key: str) -> set[str]:
+    """Of three letters none may be another: half of all candidates would be so, and 3 % of those that are near."""
+    found = {key, f"-{key}"}
+    if len(key) >= SHORTEST_EDITED:
+        found.update(_shorter(key))
+    if len(key) > SHORTEST_EDITED:
+        found.update(f"-{each}" for each in _shorter(key))
+    return found
 
 
 def _shorter(key: str) -> list[str]:
@@ -48,24 +46,19 @@ def _shorter(key: str) -> list[str]:
 
 # -- an index of printed words -----------------------------------------------------------------------------------------
 
-_TWICE = re.compile(r"(.)\1+")
 _LETTERS = "".join(sorted({letter for letters in CLASSES.values() for letter in letters if letter}))
 _DIGITS = "0123456789"
 
 
 def indexed_under(word: Word) -> set[str]:
     """The keys under which an index holds a printed word: few, for there are very many of them."""
-    return {*word.keys, *_meaning(word)}
+    return {*word.keys, word.meaning} if word.meaning else {*word.keys}
 
 
 def looked_for_under(word: Word) -> set[str]:
     """The keys of all printed words that ask for this one (``asked_under``, ``kept_under``), written out."""
-    return {near for key in word.keys for near in _neighbours(key)} | {*_meaning(word)}
-
-
-def keys_as_one(parts: Iterable[Word]) -> set[str]:
-    """The keys that words have when they are written as one."""
-    return {_TWICE.sub(r"\1", "".join(keys)) for keys in product(*(part.keys for part in parts))}
+    found = {near for key in word.keys for near in _neighbours(key)}
+    return {*found, word.meaning} if word.meaning else found
 
 
 def _neighbours(key: str) -> Iterator[str]:

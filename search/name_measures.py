@@ -4,18 +4,19 @@ It owns these measures; it must not know what they weigh, levels or watches.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import JaroWinkler, Levenshtein
 
 from search.alike import apart
 from search.name_align import Pair, Reading
 from search.name_parts import Name
 from search.name_tokens import Token, Tokens
+from search.name_words import GIVEN
 from search.sounds import romanised
 
 _SCRIPTS = {"latin": 0, "cyrillic": 1, "arabic": 2, "hebrew": 3, "greek": 4, "other": 5}
-_KINDS = {"bare": 0, "general": 1, "patronymic": 2, "initial": 3, "particle": 4}
 
 
 class Measures(NamedTuple):
@@ -29,7 +30,6 @@ class Measures(NamedTuple):
     total: float  # cost
     worst_hard: float  # the part of a cost that is of consonants
     hard: float
-    steps: int  # single steps that cost much
     pairs: int
     left: int  # wanted words that stand nowhere
     left_bare: int
@@ -42,16 +42,12 @@ class Measures(NamedTuple):
     legal_near: bool
     legal_same: bool
     some_legal: bool
-    joined: int
-    first_same: bool
     bare: int
     worst_bare: float
     bare_sounds: int
     letters: float  # of the worst pair, any letter as good as another
-    worst_kind: int
     name_before: bool
     name_after: bool
-    last_same: bool
     same_words: int
     wanted: int
     written_cost: float
@@ -69,19 +65,49 @@ class Measures(NamedTuple):
     second_bare: float
     soft: float
     long_same: int
+    turned: int  # words that stand before one that they follow in the name
+    greatest_step: float
+    similar: float  # Jaro and Winkler's measure of the worst pair's sounds
+    all_similar: float
+    same_key: bool
+    given: int  # wanted words that are very common given names
+    patronymics: int
+    ends: float  # cost of the last two sounds
+    general_same: int
+    letters_asked: int
 
 
-def measures(name: Name, reading: Reading, text: Tokens) -> Measures:
+class Context(NamedTuple):
+    """What stands around a reading. ``small`` counts its words without a capital."""
+
+    begins: bool
+    name_before: bool
+    name_after: bool
+    small: int
+    legal: frozenset[str]
+
+
+def context(reading: Reading, text: Tokens) -> Context:
+    begins = not reading.start or text.ends[reading.start - 1]
+    ended = reading.end == len(text.all) or text.ends[reading.end - 1]
+    return Context(
+        begins=begins,
+        name_before=not begins and _is_name(text.all[reading.start - 1]),
+        name_after=not ended and _is_name(text.all[reading.end]),
+        small=sum(not text.all[pair.start].capital for pair in reading.pairs),
+        legal=frozenset(filter(None, text.legal[max(0, reading.start - 2) : reading.end + 2])),
+    )
+
+
+def measures(name: Name, reading: Reading, around: Context) -> Measures:
     pairs = reading.pairs
     worst = max(pairs, key=lambda pair: pair.near.share)
     one, two = worst.near.one, worst.near.two
     ways = [pair.near.apart for pair in pairs]
     bare = [pair for pair in pairs if pair.unit.word.kind == "bare"]
     shares, bare_shares = _ordered(pairs), _ordered(bare)
-    legal = {kind for kind in text.legal[max(0, reading.start - 2) : reading.end + 2] if kind}
+    legal = around.legal
     total, sounds = sum(way.cost for way in ways), sum(len(pair.near.one) for pair in pairs)
-    begins = not reading.start or text.ends[reading.start - 1]
-    ended = reading.end == len(text.all) or text.ends[reading.end - 1]
     return Measures(
         worst_share=shares[0],
         second_share=shares[1],
@@ -89,7 +115,6 @@ def measures(name: Name, reading: Reading, text: Tokens) -> Measures:
         total=total,
         worst_hard=worst.near.apart.hard,
         hard=sum(way.hard for way in ways),
-        steps=sum(way.steps for way in ways),
         pairs=len(pairs),
         left=len(reading.left),
         left_bare=sum(name.wanted[number].kind == "bare" for number in reading.left),
@@ -102,25 +127,21 @@ def measures(name: Name, reading: Reading, text: Tokens) -> Measures:
         legal_near=bool(name.legal and legal),
         legal_same=bool(name.legal & legal),
         some_legal=bool(legal),
-        joined=sum(pair.unit.taken > 1 or pair.end > pair.start + 1 for pair in pairs),
-        first_same=one[:1] == two[:1],
         bare=len(bare),
         worst_bare=bare_shares[0],
         bare_sounds=sum(len(pair.near.one) for pair in bare),
         letters=Levenshtein.normalized_distance(romanised(worst.unit.word.text), romanised(worst.word.text)),
-        worst_kind=_KINDS[worst.unit.word.kind],
-        name_before=not begins and _is_name(text.all[reading.start - 1]),
-        name_after=not ended and _is_name(text.all[reading.end]),
-        last_same=one[-1:] == two[-1:],
+        name_before=around.name_before,
+        name_after=around.name_after,
         same_words=sum(pair.unit.word.text == pair.word.text for pair in pairs),
         wanted=len(name.wanted),
         written_cost=apart(one, two).cost,
         consonants=len(_consonants(one)),
         hard_bare=max((pair.near.apart.hard for pair in bare), default=0.0),
         shortest=min(len(pair.near.one) for pair in pairs),
-        begins=begins,
-        small=sum(not text.all[pair.start].capital for pair in pairs),
-        declined=sum(pair.near.two != pair.word.readings[0] for pair in pairs),
+        begins=around.begins,
+        small=around.small,
+        declined=sum(pair.near.two != pair.word.sounds for pair in pairs),
         vowels=Levenshtein.distance(_vowels(one), _vowels(two)),
         skeleton=Levenshtein.distance(_consonants(one), _consonants(two)),
         first_step=apart(one[:1], two[:1]).cost,
@@ -131,6 +152,16 @@ def measures(name: Name, reading: Reading, text: Tokens) -> Measures:
         second_bare=bare_shares[1],
         soft=sum(way.cost - way.hard for way in ways),
         long_same=max((len(pair.near.one) for pair in bare if pair.near.share < 0.05), default=0),
+        turned=sum(one.unit.first > two.unit.first for one, two in pairwise(pairs)),
+        greatest_step=max(way.most for way in ways),
+        similar=JaroWinkler.similarity(one, two),
+        all_similar=JaroWinkler.similarity("".join(pair.near.one for pair in pairs), "".join(pair.near.two for pair in pairs)),
+        same_key=not set(worst.unit.word.keys).isdisjoint(worst.word.keys),
+        given=sum(word.text in GIVEN for word in name.wanted),
+        patronymics=sum(pair.unit.word.kind == "patronymic" for pair in pairs),
+        ends=apart(one[-2:], two[-2:], worst.near.unwritten).cost,
+        general_same=sum(pair.unit.word.kind == "general" for pair in pairs),
+        letters_asked=sum(len(word.text) for word in name.wanted),
     )
 
 

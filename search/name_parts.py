@@ -1,70 +1,12 @@
-"""A name ready to be compared: its words, the units that they may be printed as, and how near two words are.
+"""A name ready to be compared: its words, and the units that they may be printed as.
 
-It owns names and nearness; it must not know watches, levels or where in an article a name is looked for.
+It owns what a name is made of; it must not know watches, levels or where in an article a name is looked for.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from rapidfuzz.distance.Levenshtein import distance
-
-from search.alike import OUTLINE_UNIT, Apart, apart, cost
-from search.name_words import CONCEPTS, LEGAL, LONGEST_LEGAL, Word, word_of
-
-FARTHEST = 0.27  # cost a sound; what is further apart is another word
-_DECLINED = 0.06  # more, where one of them must be declined first
-_SLACK = 0.5  # of outlines
-SAME = Apart(0.0, 0.0, 0)
-
-
-class Near(NamedTuple):
-    """How far one word is from another: ``share`` is the cost for each sound, ``one`` and ``two`` the closest readings."""
-
-    share: float
-    one: str
-    two: str
-    unwritten: bool = False
-
-    @property
-    def apart(self) -> Apart:
-        return apart(self.one, self.two, self.unwritten) if self.share else SAME
-
-
-def near(one: Word, two: Word) -> Near | None:
-    """None where they are further apart than ``FARTHEST``."""
-    if one.text == two.text:
-        return Near(0.0, one.readings[0], two.readings[0])
-    concept = CONCEPTS.get(one.text)
-    if concept is not None and CONCEPTS.get(two.text) == concept:
-        return Near(0.02, one.readings[0], one.readings[0])
-    if one.text.isdecimal() or two.text.isdecimal():
-        return None
-    best = FARTHEST
-    closest: tuple[str, str] | None = None
-    unwritten = one.unwritten or two.unwritten
-    mine, theirs = (one.bones, two.bones) if unwritten else (one.outlines, two.outlines)
-    for number, first in enumerate(one.readings):
-        for other, second in enumerate(two.readings if not number else two.readings[:1]):
-            size = _size(first, second, one.unwritten, two.unwritten)
-            more = _DECLINED if number or other else 0.0
-            most = (best - more) * size
-            far = most * OUTLINE_UNIT + _SLACK
-            if far < 0 or distance(mine[number], theirs[other], score_cutoff=int(far)) > far:
-                continue
-            share = cost(first, second, most, unwritten=unwritten) / size + more
-            if share < best:
-                best, closest = share, (first, second)
-    if closest is None:
-        return None
-    return Near(best, *closest, unwritten)
-
-
-def _size(first: str, second: str, one_unwritten: bool, two_unwritten: bool) -> float:
-    """The sounds that could differ: where vowels are left out, the others and one."""
-    if one_unwritten or two_unwritten:
-        kept = first if two_unwritten else second
-        return sum(sound not in "aeiou" for sound in kept) + 1
-    return max(1.0, (len(first) + len(second)) / 2)
+from search.name_words import LEGAL, LONGEST_LEGAL, Word, word_of
 
 
 class Unit(NamedTuple):
@@ -75,11 +17,15 @@ class Unit(NamedTuple):
     taken: int
     joined: bool
 
+    @property
+    def numbers(self) -> range:
+        return range(self.first, self.first + self.taken)
+
 
 class Name:
     """What a watch asks for by one phrase, ready to be compared. A slotted class, for 100,000 of them are held."""
 
-    __slots__ = ("legal", "units", "wanted")
+    __slots__ = ("legal", "texts", "units", "wanted")
 
     def __init__(self, words: Sequence[str]) -> None:
         parts = list(legal_parts(words))
@@ -87,6 +33,7 @@ class Name:
         held = [part for part in parts if isinstance(part, Word)]
         self.wanted = tuple(word for word in held if word.kind != "particle") or tuple(held)
         self.units = tuple(_units(held, self.wanted))
+        self.texts = frozenset(unit.word.text for unit in self.units)
 
 
 def legal_parts(words: Iterable[str]) -> Iterator[Word | str]:

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from copytaster.text import Placed, by_character, chunk_spans
-from search.name_words import ABBREVIATED, LEGAL, LONGEST_LEGAL, Word, word_of
+from search.name_spelling import spelled
+from search.name_words import ABBREVIATED, LEGAL, LONGEST_LEGAL, Word, form_of, word_of
 
 _STOPS = frozenset(".!?;:…؟؛۔।|")
 _PAUSES = frozenset(',،、()[]–—/«»“”„"')
 _APOSTROPHES = frozenset("'’‘ʼʻ`´")
+_GLUE = _APOSTROPHES | frozenset("-‐‑\u200c")
 _LEGAL_FIRST = frozenset(form[0] for form in LEGAL)
 _MOST_REMEMBERED = 100_000
-_UNREAD = Word("", "bare", "other", ("",), (), ("",), ("",))
+_UNREAD = Word("", "bare", "other", (form_of(""),), ())
 
 
 class Token(NamedTuple):
@@ -26,7 +28,7 @@ class Token(NamedTuple):
     pause: bool
     stop: bool
     legal: bool  # a legal form may begin here
-    glued: bool  # an apostrophe stands before it: "Kata'ib"
+    glued: bool  # an apostrophe stands before it: "Slov'jansk"
     named: bool  # printed as words of short names are: with a capital, glued to what is before, a particle
 
 
@@ -53,7 +55,7 @@ def _token(word: str, printed: str, *, before: str, after: str) -> Token:
     cased = letter.lower() != letter.upper()
     capital = letter.isupper() or letter.istitle() if cased else bool(letter) or word.isdecimal()
     unread = by_character(word[0]) or "\uac00" <= word[0] <= "\ud7a3"  # Hangul is parted at other places than names are
-    read = _UNREAD if unread else word_of(word)
+    read = _UNREAD if unread else word_of(spelled(word, printed))
     return Token(
         word=read,
         capital=capital and not unread,
@@ -62,7 +64,7 @@ def _token(word: str, printed: str, *, before: str, after: str) -> Token:
         stop=not _STOPS.isdisjoint(after) and not (after == "." and (len(printed) == 1 or word in ABBREVIATED)),
         legal=word in _LEGAL_FIRST,
         glued=before in _APOSTROPHES,
-        named=capital or not cased or before in _APOSTROPHES or read.kind in {"particle", "general"},
+        named=capital or not cased or before in _GLUE or read.kind in {"particle", "general"},
     )
 
 

@@ -30,7 +30,7 @@ def _differences(name: Name, reading: Reading) -> Iterator[str]:
         yield f"the same consonants {consonants.upper()}"
     else:
         yield f"{'one consonant differs' if steps == 1 else f'{steps} consonants differ'}"
-    if any(pair.near.two != pair.word.readings[0] for pair in reading.pairs):
+    if any(pair.near.two != pair.word.sounds for pair in reading.pairs):
         yield "declined"
     if any(pair.unit.taken > 1 or pair.end > pair.start + 1 for pair in reading.pairs):
         yield "words joined or parted"

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from copytaster.watches import Level
 from search.name_index import keys_of, ways
 from search.name_keys import AS_ONE, looked_for_under
-from search.name_parts import FARTHEST, Name, Unit, near
-from search.name_table import most_share, needed
+from search.name_near import FARTHEST, near
+from search.name_parts import Name, Unit
+from search.name_table import most_alone, needed
 from search.name_words import Word, word_of
 from search.tree import And, Node, Not, Or, Phrase, plain, wanted
 from search.variants import Words, can_vary
@@ -57,15 +58,15 @@ class _Asked:
         self.few = few
         name = Name(words)
         self.anchors, others = needed(name)
-        self.most = most_share(name)
+        self.alone = len(name.wanted) == 1
         self.others = others if few else []
         self.keys = {key for unit in (*self.anchors, *self.others) for key in _keys(unit)}
 
     def forms(self, held: Mapping[str, Sequence[str]], *, rows: int) -> "_Forms":
-        anchors = _near(self.anchors, held, self.most)
+        anchors = _near(self.anchors, held, alone=self.alone)
         if not self.few and anchors:  # the term itself is among them
             return _Forms(((max(self.words, key=len),), *_rows(anchors, rows)), (), instead=True)
-        others = _near(self.others, held, FARTHEST)
+        others = _near(self.others, held)
         if not anchors or (self.others and not others):
             return _Forms((), ())
         return _Forms(_rows(anchors, rows), _rows(others, rows))
@@ -116,9 +117,10 @@ def _by_key(texts: Iterable[str]) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _near(units: Iterable[Unit], held: Mapping[str, Sequence[str]], most: float) -> set[str]:
+def _near(units: Iterable[Unit], held: Mapping[str, Sequence[str]], *, alone: bool = False) -> set[str]:
     found: set[str] = set()
     for unit in units:
+        most = most_alone(unit.word) if alone else FARTHEST
         texts = {text for key in _keys(unit) for text in held.get(key, ())}
         found.update(text for text in texts if _is_near(unit.word, text, most))
     return found

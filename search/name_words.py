@@ -22,7 +22,12 @@ _LISTS: dict[str, Any] = tomllib.loads(resources.files("search").joinpath("name_
 PARTICLES = frozenset(_LISTS["particles"].split())
 GIVEN = frozenset(_LISTS["given"].split())
 ABBREVIATED = frozenset(_LISTS["abbreviated"].split())
-CONCEPTS = {word: line.split()[0] for line in _LISTS["concepts"].splitlines() for word in line.split()}
+CONCEPTS = {word: f"={line.split()[0]}" for line in _LISTS["concepts"].splitlines() for word in line.split()}
+# Given names that are one another's form in the neighbour's language, and how the patronymics made of them begin.
+_SAME = [tuple(map(str.split, line.split("|"))) for line in _LISTS["same"].splitlines() if line]
+_SAME_GIVEN = {name: f"~{names[0]}" for names, _ in _SAME for name in names}
+_SAME_PATRONYMIC = {beginning: f"~{names[0]}-" for names, beginnings in _SAME for beginning in beginnings}
+_PATRONYMIC_OF = re.compile("|".join(sorted(_SAME_PATRONYMIC, key=len, reverse=True)))
 GENERAL = frozenset(CONCEPTS) | frozenset(_LISTS["general"].split())
 LEGAL = {tuple(form.split()): kind for kind, forms in _LISTS["legal"].items() for form in forms}
 LONGEST_LEGAL = max(map(len, LEGAL))
@@ -32,30 +37,34 @@ _PATRONYMIC = re.compile(
 
 # How names decline. What is taken off the end, and what the name itself ends in then; "" where nothing does.
 _ADJECTIVES = ("ск", "ськ", "цк", "цьк")
-_ENDINGS: dict[Script, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "cyrillic": (
-        *((f"{stem}{end}", (f"{stem}ии", f"{stem}ыи")) for stem in _ADJECTIVES for end in ("ого", "ому", "им", "ім", "ом")),
-        *((f"{stem}{end}", (f"{stem}а", f"{stem}ая")) for stem in _ADJECTIVES for end in ("ои", "ою", "ую", "у", "ім")),
-        *((end, ("ыи", "ии", "ои")) for end in ("ого", "ому", "его", "ему")),
-        *((end, ("",)) for end in ("ами", "ями", "ові", "еві", "ыми")),
-        *((end, ("", "а", "о")) for end in ("ом", "ем", "ым", "им", "ім", "ам", "ах", "ях")),
-        *((end, ("", "а", "я")) for end in ("ои", "еи", "ою", "ею", "ів", "ов", "ев")),
-        *((end, ("", "а", "я")) for end in ("а", "у", "е", "ы", "и", "і", "я", "ю")),
-    ),
-    "greek": (("ου", ("ος", "ης", "ας")), ("ον", ("ος", "ης", "ας")), ("ων", ("οι",))),
-    "arabic": (
-        *((end, ("",)) for end in ("های", "ها", "ان")),
-        ("یان", ("ی",)),
-        ("یون", ("ی",)),
-        ("یین", ("یون", "ی")),
-        ("ین", ("ون", "")),
-    ),
+_ENDINGS: dict[Script, dict[str, tuple[str, ...]]] = {
+    "latin": dict.fromkeys(("ovi", "as", "is", "os", "us", "em", "om"), ("",)),
+    "cyrillic": {
+        **{f"{stem}{end}": (f"{stem}ии", f"{stem}ыи") for stem in _ADJECTIVES for end in ("ого", "ому", "им", "ом")},
+        **{f"{stem}{end}": (f"{stem}а", f"{stem}ая") for stem in _ADJECTIVES for end in ("ои", "ою", "ую", "у")},
+        **{f"{stem}ім": (f"{stem}ии", f"{stem}ыи", f"{stem}а", f"{stem}ая") for stem in _ADJECTIVES},
+        **dict.fromkeys(("ого", "ому", "его", "ему"), ("ыи", "ии", "ои")),
+        **dict.fromkeys(("ами", "ями", "ові", "еві", "ыми"), ("",)),
+        **dict.fromkeys(("ом", "ем", "ым", "им", "ім", "ам", "ах", "ях"), ("", "а", "о")),
+        **dict.fromkeys(("ои", "еи", "ою", "ею", "ів", "ов", "ев"), ("", "а", "я")),
+        **dict.fromkeys("ауеыиіяю", ("", "а", "я")),
+    },
+    "greek": {"ου": ("ος", "ης", "ας"), "ον": ("ος", "ης", "ας"), "ων": ("οι",)},
+    "arabic": {
+        **dict.fromkeys(("های", "ها", "ان"), ("",)),
+        "یان": ("ی",),
+        "یون": ("ی",),
+        "یین": ("یون", "ی"),
+        "ین": ("ون", ""),
+    },
 }
 _BEGINNINGS: dict[Script, re.Pattern[str]] = {
     "arabic": re.compile(r"^(?:[وفبکل]{0,2}ال|لل|[وفبکل])(?=..)"),
     "hebrew": re.compile(r"^(?:[ושהבלמכ]{1,2})(?=...)"),
 }
+_LONGEST_ENDING = max(len(ending) for endings in _ENDINGS.values() for ending in endings)
 _SHORTEST_STEM = 3
+_SHORTEST_LATIN_STEM = 4
 
 CLASSES = {
     **dict.fromkeys("kqgG", ("K",)),
@@ -77,39 +86,51 @@ _MOST_TRIED = 64  # ways to read the letters of one reading
 LONGEST = 40  # letters; what is longer is no word of a name
 
 
+class Form(NamedTuple):
+    """One form of a word, by its sounds. For a first look at it: ``bones`` are what all scripts write, ``bare`` how many sounds
+    that leaves, and one.
+    """
+
+    sounds: str
+    outline: str
+    bones: str
+    size: int
+    bare: int
+
+
 class Word(NamedTuple):
-    """``readings`` are the sounds of the word as it stands, then of each form that it may be declined from."""
+    """``forms`` are the word as it stands, then what it may be declined from."""
 
     text: str
     kind: Kind
     script: Script
-    readings: tuple[str, ...]
+    forms: tuple[Form, ...]
     keys: tuple[str, ...]
-    outlines: tuple[str, ...]  # of the readings, for a first look
-    bones: tuple[str, ...]  # the same without what scripts leave out
     unwritten: bool = False  # whether its script leaves vowels out
+    meaning: str = ""  # words with the same are one another's translation or form, however they sound
+
+    @property
+    def sounds(self) -> str:
+        """As it stands."""
+        return self.forms[0].sounds
 
 
 @lru_cache(maxsize=100_000)
 def word_of(text: str) -> Word:
     script = script_of(text)
+    unwritten = script in {"arabic", "hebrew"}
     if len(text) > LONGEST:
-        return Word(text, "bare", script, ("",), (), ("",), ("",))
-    forms = [text] if text.isascii() else list(dict.fromkeys(_forms(text, script)))
-    readings = tuple(dict.fromkeys(filter(None, map(sounds, forms)))) or ("",)
-    keys = dict.fromkeys(key for reading in readings for key in _keys(reading))
-    outlines = tuple(map(outline, readings))
-    bones = tuple(outline(reading, unwritten=True) for reading in readings)
-    return Word(
-        text,
-        _kind(text, readings[0]),
-        script,
-        readings,
-        tuple(keys)[:_MOST_KEYS],
-        outlines,
-        bones,
-        script in {"arabic", "hebrew"},
-    )
+        return Word(text, "bare", script, (form_of(""),), (), unwritten)
+    heard = tuple(dict.fromkeys(filter(None, map(sounds, dict.fromkeys(_declined(text, script)))))) or ("",)
+    keys = tuple(islice(dict.fromkeys(key for each in heard for key in _keys(each)), _MOST_KEYS))
+    kind = _kind(text, heard[0])
+    return Word(text, kind, script, tuple(map(form_of, heard)), keys, unwritten, _meaning(text, kind))
+
+
+def form_of(heard: str) -> Form:
+    bones = outline(heard, unwritten=True)
+    bare = sum(sound not in "aeiou" for sound in heard) + 1
+    return Form(heard, outline(heard), bones, max(1, len(heard)), bare)
 
 
 def _kind(text: str, reading: str) -> Kind:
@@ -122,18 +143,26 @@ def _kind(text: str, reading: str) -> Kind:
     return "patronymic" if _PATRONYMIC.match(text) else "bare"
 
 
-def _forms(text: str, script: Script) -> Iterator[str]:
+def _meaning(text: str, kind: Kind) -> str:
+    if kind == "patronymic":
+        beginning = _PATRONYMIC_OF.match(text)
+        return _SAME_PATRONYMIC[beginning[0]] if beginning else ""
+    return CONCEPTS.get(text) or _SAME_GIVEN.get(text, "")
+
+
+def _declined(text: str, script: Script) -> Iterator[str]:
     yield text
     bare = [text]
+    shortest = _SHORTEST_LATIN_STEM if script == "latin" else _SHORTEST_STEM
     if (beginning := _BEGINNINGS.get(script)) is not None:
         short = beginning.sub("", text)
-        if short != text and len(short) >= _SHORTEST_STEM:
+        if short != text and len(short) >= shortest:
             yield short
             bare.append(short)
-    for ending, instead in _ENDINGS.get(script, ()):
-        for form in bare:
-            if form.endswith(ending) and len(form) - len(ending) >= _SHORTEST_STEM:
-                yield from (form[: -len(ending)] + end for end in instead)
+    endings = _ENDINGS.get(script, {})
+    for form in bare:
+        for size in range(min(_LONGEST_ENDING, len(form) - shortest), 0, -1):
+            yield from (form[:-size] + end for end in endings.get(form[-size:], ()))
 
 
 def _keys(reading: str) -> Iterator[str]:
@@ -141,5 +170,5 @@ def _keys(reading: str) -> Iterator[str]:
     if reading.isdecimal():
         yield reading
         return
-    for letters in islice(product(*(CLASSES.get(sound, ("",)) for sound in reading)), _MOST_TRIED):
+    for letters in islice(product(*(CLASSES[sound] for sound in reading if sound in CLASSES)), _MOST_TRIED):
         yield _TWICE.sub(r"\1", "".join(letters))

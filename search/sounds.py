@@ -20,8 +20,10 @@ _CYRILLIC = dict(zip("абвгдежзиклмнопрстуф", "abvgdejziklmno
     "я": "ya", "ё": "yo", "й": "i", "є": "ye", "і": "i", "ї": "i", "ґ": "g", "ў": "u", "ѣ": "e", "ђ": "dj", "ј": "y", "љ": "ly",
     "њ": "ny", "ћ": "ch", "џ": "dzh", "ѓ": "g", "ќ": "k", "ѕ": "dz", "қ": "q", "ғ": "gh", "ә": "a", "ө": "o", "ү": "u", "ұ": "u",
     "ң": "ng", "һ": "h", "ҳ": "h", "ҷ": "j", "ӣ": "i", "ӯ": "u", "җ": "j", "ҙ": "dh", "ҫ": "s", "ҡ": "q", "ҥ": "ng", "ӈ": "ng",
-    "ӏ": "", "ӷ": "g",
+    "ӏ": "", "ӷ": "g", "ҭ": "th",
 }  # fmt: skip
+_PAIRED = {"дж": "џ", "тх": "ҭ", "дз": "ѕ"}  # two letters for one sound
+_PAIRS = re.compile("|".join(_PAIRED))
 _ARABIC = {
     "ا": "a", "ب": "b", "پ": "p", "ت": "t", "ٹ": "t", "ث": "th", "ج": "j", "چ": "ch", "ح": "h", "خ": "kh", "د": "d", "ڈ": "d",
     "ذ": "dh", "ر": "r", "ڑ": "r", "ز": "z", "ژ": "zh", "س": "s", "ش": "sh", "ص": "s", "ض": "d", "ط": "t", "ظ": "z", "ع": "a",
@@ -59,8 +61,8 @@ _FIRST_OF = (("\u0250", "latin"), ("\u0370", "latin"), ("\u0400", "greek"), ("\u
 
 _DIGRAPHS = {
     "shch": "S", "tsch": "C", "dzh": "j", "dsch": "j", "tch": "C", "tsj": "C", "sch": "S", "sh": "S", "zh": "Z", "kh": "x",
-    "gh": "G", "ch": "H", "th": "T", "dh": "D", "ph": "f", "ts": "c", "tz": "c", "dj": "j", "ck": "k", "cz": "C", "sz": "S",
-    "x": "ks", "qu": "k", "oe": "u", "oo": "u", "ou": "u", "ee": "i", "aa": "a", "ce": "ce", "ci": "ci", "cy": "ci",
+    "gh": "G", "dz": "j", "ch": "H", "th": "T", "dh": "D", "ph": "f", "ts": "c", "tz": "c", "dj": "j", "ck": "k", "cz": "C",
+    "sz": "S", "x": "ks", "qu": "k", "oe": "u", "oo": "u", "ou": "u", "ee": "i", "aa": "a", "ce": "ce", "ci": "ci", "cy": "ci",
     "c": "k", "ij": "y",
 }  # fmt: skip
 _DIGRAPH = re.compile("|".join(sorted(_DIGRAPHS, key=len, reverse=True)))
@@ -82,7 +84,7 @@ def _letters(word: str) -> list[str]:
     if script == "greek":
         return [_GREEK[part] for part in _GREEK_PART.findall(word)]
     if script == "cyrillic":
-        word = word.translate(_ALIKE).replace("дж", "џ")  # two letters for one sound
+        word = _PAIRS.sub(lambda pair: _PAIRED[pair[0]], word.translate(_ALIKE))
     return [_LETTERS[letter] if letter in _LETTERS else anyascii(letter).lower() for letter in word]
 
 

@@ -4,20 +4,24 @@ It owns levels and guards; it must not know watches, the tree of a query or how 
 by it alike: it looks at nothing but the name and the article.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from copytaster.text import Placed, by_character
 from copytaster.watches import Level
 from search.name_align import Reading
-from search.name_measures import measures
+from search.name_measures import Context, context, measures
 from search.name_parts import Name
 from search.name_scorer import SCORER
+from search.name_spelling import spelled_words
 from search.name_table import Names
 from search.name_tokens import Tokens
 from search.tree import Phrase
 
 FIELDS = ("title", "text")
+_MOST_REMEMBERED = 200_000  # scores
+_LEAST_SOUNDS = 3  # of a name that has only one word of its own
 Words = tuple[str, ...]
 
 
@@ -39,23 +43,36 @@ def can_vary(phrase: Phrase, level: Level) -> bool:
     """Whether other spellings of this term are looked for: it is a word or words in a row, of a script that is spelled."""
     if level == "exact" or phrase.exact or phrase.slop or phrase.prefix or phrase.field not in (None, "title"):
         return False
-    return not any(by_character(word[0]) for word in phrase.words) and any(
-        word.kind in {"bare", "patronymic"} and len(word.readings[0]) > 2 and not word.text.isdecimal()
-        for word in Name(phrase.words).wanted
-    )
+    if any(by_character(word[0]) for word in phrase.words):
+        return False
+    wanted = [word for word in name_of(words_of(phrase)).wanted if not word.text.isdecimal()]
+    bare = any(word.kind in {"bare", "patronymic"} and len(word.sounds) >= _LEAST_SOUNDS for word in wanted)
+    return bare or (len(wanted) > 1 and sum(len(word.sounds) for word in wanted) >= 2 * _LEAST_SOUNDS)
+
+
+def words_of(phrase: Phrase) -> Words:
+    """Its words, by how they were typed."""
+    spelled = spelled_words(phrase.typed)
+    return spelled if len(spelled) == len(phrase.words) else phrase.words
+
+
+@lru_cache(maxsize=1_000)
+def name_of(words: Words) -> Name:
+    return Name(words)
 
 
 class Variants:
-    """Names by their words, as ``search.tree.Phrase`` has them; they come and go at any time. Not for many threads."""
+    """Names by their words, as ``words_of`` gives them; they come and go at any time. Not for many threads."""
 
     def __init__(self) -> None:
         self._names: Names[Words] = Names()
         self._uses: dict[Words, int] = {}
+        self._scores: dict[Hashable, float] = {}
 
     def add(self, words: Words) -> None:
         self._uses[words] = uses = self._uses.get(words, 0) + 1
         if uses == 1:
-            self._names.add(words, Name(words))
+            self._names.add(words, name_of(words))
 
     def remove(self, words: Words) -> None:
         self._uses[words] -= 1
@@ -75,9 +92,21 @@ class Variants:
 
     def _in(self, field: str, tokens: Tokens) -> Iterator[tuple[Words, Variant]]:
         for words, name, reading in self._names.find(tokens):
-            score = SCORER.score(measures(name, reading, tokens), of_use=SCORER.least("wide"))
+            score = self._score(words, name, reading, context(reading, tokens))
             if score >= SCORER.least("wide"):
                 yield words, Variant(field, reading.start, reading.end - 1, score, name, reading)
+
+    def _score(self, words: Words, name: Name, reading: Reading, around: Context) -> float:
+        """Remembered: of the same words in the same surroundings it is the same."""
+        pairs = tuple((pair.unit.word.text, pair.word.text, pair.end - pair.start) for pair in reading.pairs)
+        key = (words, pairs, reading.left, len(reading.between), reading.cost, around)
+        score = self._scores.get(key)
+        if score is None:
+            if len(self._scores) >= _MOST_REMEMBERED:
+                self._scores.clear()
+            score = SCORER.score(measures(name, reading, around), of_use=SCORER.least("wide"))
+            self._scores[key] = score
+        return score
 
 
 def _best(variants: Sequence[Variant]) -> list[Variant]:

@@ -11,6 +11,7 @@ from copytaster.text import Placed
 from search.document import Document
 from search.matcher import Matcher
 from search.name_measures import Measures
+from search.name_near import Group, glance, near
 from search.name_parts import Name
 from search.name_scorer import SCORER
 from search.name_table import Names
@@ -37,6 +38,7 @@ SILENT = {
     "Путин": "Пути|Путь|Пушкин",
     "Zelensky": "Zielinski|Selena",
 }  # fmt: skip
+FORMS = [form for forms in (*FIRES.values(), *SILENT.values()) for form in forms.split("|")]
 
 
 def matched(watch, text, level="strict", **more):
@@ -101,6 +103,39 @@ def test_a_place_that_is_as_written_is_told_as_that():
 def test_no_name_goes_on_over_the_end_of_a_sentence():
     assert matched('"Kataib Hezbollah"', "We saw Kateeb. Hezbollah left.") == []
     assert matched('"Kataib Hezbollah"', "We saw Kateeb\nHezbollah left.") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("Siarhei Mikalaevich Petrakovich", "Сергей Николаевич Петракович"),  # Belarusian and Russian
+        ("Oleksandr Volodymyrovych Hrytsenko", "Александр Владимирович Гриценко"),  # Ukrainian and Russian
+        ("Wagner Group", "Группа Вагнера"),  # turned
+        ("Khasavyurt", "Хасав-юрт"),  # parted by a hyphen, the second part small
+        ("Slovyansk", "Slov'jans'k"),  # by apostrophes
+        ("Tabuk", "Tabukas"),  # as Lithuanian declines it
+        ("Karaj", "Karadż"),  # a mark that says how a letter sounds
+        ("Islamic Revolutionary Guard Corps", "Islamic Revolutionary Guards Corps"),  # of general words alone
+        ("Konstantin Malofeyev", "Константин Валерьевич Малофеев"),  # a patronymic between
+    ],
+)
+def test_names_are_read_as_the_press_of_other_languages_writes_them(name, printed):
+    (hit,) = matched(f'"{name}"', carried(printed), "wide")
+    assert hit.printed == printed
+
+
+def test_a_mark_that_was_typed_is_asked_for():
+    """Čorum is Chorum, not Korum."""
+    assert matched("Čorumskyi", carried("Чорумский"), "wide")
+    assert matched("Čorumskyi", carried("Corumskyi"), "wide")
+
+
+def test_long_names_are_looked_for_by_either_of_two_words():
+    table: Names[int] = Names()
+    table.add(0, Name(["aidar", "raisovich", "metshin"]))
+    for printed in ("Aidar Raisovich", "Raisovich Metshin", "Айдар Раисович Метшин"):
+        assert [found.key for found in table.find(Tokens(Placed(carried(printed))))] == [0]
+    assert not list(table.find(Tokens(Placed(carried("Raisovich")))))
 
 
 def test_small_words_are_no_names():
@@ -196,6 +231,34 @@ def test_names_of_a_table_are_read_as_if_each_were_alone():
         alone |= {(each.key, each.reading.start, each.reading.end, each.reading.cost) for each in table.find(tokens)}
     assert found == alone
     assert {key for key, *_ in found} >= {"Fatemiyoun", "Kataib Hezbollah", "Ali Hassan", "Abd al-Rahman"}
+
+
+def test_a_name_that_comes_or_goes_later_is_read_as_if_it_had_always_been_there():
+    """What was heard of a word is remembered from article to article."""
+    tokens = Tokens(Placed(carried("Fatimiyun and Katiab Hezbollah")))
+    table: Names[int] = Names()
+    table.add(0, Name(["fatemiyoun"]))
+    assert [found.key for found in table.find(tokens)] == [0]
+    table.add(1, Name(["kataib", "hezbollah"]))
+    assert {found.key for found in table.find(tokens)} == {0, 1}
+    for number in range(2, 100):
+        table.add(number, Name([f"fatimiyun{'a' * number}", "hezbollah"]))
+    table.add(100, Name(["fatimiyoun"]))
+    assert {found.key for found in table.find(tokens)} == {0, 1, 100}
+    table.remove(0)
+    assert {found.key for found in table.find(tokens)} == {1, 100}
+
+
+@given(st.lists(st.sampled_from(FORMS), min_size=1, max_size=12), st.sampled_from(FORMS))
+def test_a_first_look_at_many_words_tells_what_looks_at_each_tell(watched, printed):
+    words = [word_of(word) for form in watched for word in Placed(form).joined.split()]
+    for word in map(word_of, Placed(printed).joined.split()):
+        together: dict[str, int] = {}
+        Group(words).glance(word, together)
+        each = {other.text: how for other in words if (how := glance(other, word)) is not None}
+        assert together == each
+        alike = {other.text for other in words if not other.meaning and near(other, word) is not None}
+        assert alike - {word.text} <= {*each}
 
 
 # -- how often it is right ---------------------------------------------------------------------------------------------
