@@ -21,7 +21,7 @@ _MOST_REMEMBERED = 200_000  # pairs of words
 _MARGIN = 4  # words beyond as many as the name has, on either side of the anchor
 _NEIGHBOURS = 6  # words on either side of the anchor of a long name, one of which must be another of its own
 # All but 1 % of right readings are nearer: of names of two words, and of three or more; of single words by their sounds.
-_MOST_COST = {2: 0.45, LONG: 1.4}
+MOST_COST = {2: 0.45, LONG: 1.4}
 _MOST_SHARE = {2: 0.22, LONG: 0.24}
 _MOST_ALONE = (0.0, 0.0, 0.05, 0.11, 0.16, 0.19)
 Key = TypeVar("Key", bound=Hashable)
@@ -55,7 +55,7 @@ class _Held(Generic[Key]):
         for number, (left_out, texts) in enumerate(self.parts):
             if number not in anchor.numbers and around.isdisjoint(texts):
                 cost += left_out
-        return cost <= _MOST_COST[self.size]
+        return cost <= MOST_COST[self.size]
 
     def is_whole(self, anchor: Unit) -> bool:
         """Whether the name may be read of this word alone."""
@@ -248,12 +248,12 @@ class _Page(Generic[Key]):
         ends = self.tokens.ends
         found: set[str] = set()
         at, cost = end, 0.0
-        while at < len(ends) and not ends[at - 1] and cost <= _MOST_COST[2]:
+        while at < len(ends) and not ends[at - 1] and cost <= MOST_COST[2]:
             self._note(at, found)
             cost += between_cost(self.tokens, at)[0]
             at += 1
         at, cost = place - 1, 0.0
-        while at >= 0 and not ends[at] and cost <= _MOST_COST[2]:
+        while at >= 0 and not ends[at] and cost <= MOST_COST[2]:
             self._note(at, found)
             if at and not ends[at - 1]:
                 self._note(at - 1, found)  # with what is read as one with it
@@ -276,7 +276,7 @@ class _Page(Generic[Key]):
 
 def _is_possible(held: _Held[Key], reading: Reading) -> bool:
     """Cheap: whether a reading as distant as this one ever was right, of names of as many words."""
-    return reading.cost <= _MOST_COST[held.size] and max(pair.near.share for pair in reading.pairs) <= _MOST_SHARE[held.size]
+    return reading.cost <= MOST_COST[held.size] and max(pair.near.share for pair in reading.pairs) <= _MOST_SHARE[held.size]
 
 
 def joined(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
