@@ -15,7 +15,7 @@ from search.name_words import GIVEN, Word
 # All but 1 % of right readings are nearer: of names of two words, and of three or more; of single words by their sounds.
 MOST_COST = {2: 0.45, LONG: 1.4}
 MOST_SHARE = {2: 0.22, LONG: 0.24}
-_MOST_LEFT = {2: 0, 3: 1, 4: 2}  # words that stand nowhere, of names of as many words, or of four and more
+_MOST_LEFT = (0, 0, 0, 1, 2)  # words that stand nowhere, of names of as many words, or of four and more
 _MOST_TOGETHER = 36  # hundredths of the shares of all its words; and where one is left out
 _MOST_TOGETHER_IF_LEFT = 20
 _MOST_ALONE = (0.0, 0.0, 0.05, 0.11, 0.16, 0.19)
@@ -66,7 +66,7 @@ class Held(Generic[Key]):
                     total += least
                 elif not is_initial:
                     left += 1
-        return left <= _MOST_LEFT[min(len(self.parts), 4)] and total <= (_MOST_TOGETHER_IF_LEFT if left else _MOST_TOGETHER)
+        return left <= most_left(len(self.parts)) and total <= (_MOST_TOGETHER_IF_LEFT if left else _MOST_TOGETHER)
 
     def is_whole(self, anchor: Unit) -> bool:
         """Whether the name may be read of this word alone."""
@@ -110,10 +110,9 @@ def most_alone(word: Word) -> float:
     return _MOST_ALONE[min(len(word.sounds), len(_MOST_ALONE) - 1)]
 
 
-def most_share(name: Name) -> float:
-    """How far its anchor may be from what is printed, as ``Near.share``."""
-    size = min(len(name.wanted), LONG)
-    return MOST_SHARE[size] if size > 1 else max(most_alone(unit.word) for unit in name.units)
+def most_left(words: int) -> int:
+    """How many of a name's words may stand nowhere."""
+    return _MOST_LEFT[min(words, len(_MOST_LEFT) - 1)]
 
 
 def is_possible(reading: Reading, size: int) -> bool:

@@ -9,18 +9,18 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from copytaster.watches import Level
-from search.name_held import most_share, needed
+from search.name_held import most_alone, most_left, needed
 from search.name_index import in_normal_form, keys_of, ways
 from search.name_keys import AS_ONE, looked_for_under
 from search.name_near import FARTHEST, near
-from search.name_parts import Unit
+from search.name_parts import Name, Unit
 from search.name_words import Word, word_of
 from search.tree import And, Node, Not, Or, Phrase, plain, wanted
 from search.variants import Words, can_vary, name_of, words_of
 
 # Engines limit the clauses of a query, a small Elasticsearch to 1,024: a query of more names than this asks for each by one
 # word of it, and what is read as one is asked for by its longest word where a query would have more of them than that.
-MOST_NAMES = 150
+MOST_NAMES = 80
 MOST_ROWS = 150
 # Which of the words that an index holds are under any of these keys; those in a row have a blank between.
 LookUp = Callable[[Collection[str]], Iterable[str]]
@@ -51,45 +51,57 @@ def _widened(node: Node, level: Level, forms: Mapping[Words, "_Forms"]) -> Node:
 
 
 class _Asked:
-    """What a name needs: a word near its anchor, and another one where it has more."""
+    """What a name needs: a word near its anchor, and another one where that is not enough."""
 
     def __init__(self, words: Words, longest: str, *, few: bool) -> None:
         self.longest = longest  # of its words in normal form
         self.few = few
         name = name_of(words)
-        self.anchors, others = needed(name)
-        self.most = most_share(name)
-        self.others = others if few else []
-        self.keys = {key for unit in (*self.anchors, *self.others) for key in _keys(unit)}
+        self.alone = len(name.wanted) == 1
+        anchors, others = needed(name)
+        self.pairs = [(anchor, _beside(name, anchor, others) if few else []) for anchor in anchors]
+        self.keys = {key for anchor, others in self.pairs for unit in (anchor, *others) for key in _keys(unit)}
 
     def forms(self, held: Mapping[str, Sequence[str]], *, rows: int) -> "_Forms":
-        anchors = _near(self.anchors, held, self.most)
-        if not self.few and anchors:  # the term itself is among them
-            return _Forms(((self.longest,), *_rows(anchors, rows)), (), instead=True)
-        others = _near(self.others, held, FARTHEST)
-        if not anchors or (self.others and not others):
-            return _Forms((), ())
-        return _Forms(_rows(anchors, rows), _rows(others, rows))
+        found: dict[tuple[Words, ...], set[str]] = {}
+        for anchor, beside_it in self.pairs:
+            anchors, others = _near([anchor], held, alone=self.alone), _near(beside_it, held)
+            if anchors and (others or not beside_it):
+                found.setdefault(tuple(_rows(others, rows)), set()).update(anchors)
+        ways = [(_rows(anchors, rows), others) for others, anchors in found.items()]
+        if self.few or not ways:
+            return _Forms(ways)
+        ((anchors_alone, _),) = ways
+        return _Forms([([(self.longest,), *anchors_alone], ())], instead=True)
 
 
 class _Forms(NamedTuple):
-    """The printed words that may be a name's anchor, and those that may be another of its words, if it needs one.
+    """The ways to print a name: words that may be its anchor, and those of which one more is needed, if any is.
 
-    ``instead``: the term itself need not be asked for.
+    ``instead``: the term itself is among them, so it need not be asked for.
     """
 
-    anchors: Sequence[Words]
-    others: Sequence[Words]
+    ways: Sequence[tuple[Sequence[Words], Sequence[Words]]]
     instead: bool = False
 
     def tree(self, phrase: Phrase) -> Node:
-        if not self.anchors:
-            return phrase
-        anchors, others = _phrases(phrase, self.anchors), _phrases(phrase, self.others)
-        both: Node = And((Or(anchors), Or(others))) if others else Or(anchors)
-        if self.instead:
-            return both
-        return Or((phrase, *(both.parts if isinstance(both, Or) else (both,))))
+        parts: list[Node] = [] if self.instead else [phrase]
+        for anchors, others in self.ways:
+            if others:
+                parts.append(And((Or(_phrases(phrase, anchors)), Or(_phrases(phrase, others)))))
+            else:
+                parts += _phrases(phrase, anchors)
+        return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+
+def _beside(name: Name, anchor: Unit, others: Sequence[Unit]) -> Sequence[Unit]:
+    """The units one of which must be read beside this one of its anchors, as the stream asks; none where it is enough."""
+    left = [number for number in range(len(name.wanted)) if number not in anchor.numbers]
+    if not others or not left:
+        return []
+    if sum(name.wanted[number].kind != "initial" for number in left) <= most_left(len(name.wanted)):
+        return others
+    return [unit for unit in others if not {*unit.numbers} <= {*anchor.numbers}]
 
 
 def _phrases(phrase: Phrase, rows: Iterable[Words]) -> tuple[Phrase, ...]:
@@ -117,9 +129,10 @@ def _by_key(texts: Iterable[str]) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _near(units: Iterable[Unit], held: Mapping[str, Sequence[str]], most: float) -> set[str]:
+def _near(units: Iterable[Unit], held: Mapping[str, Sequence[str]], *, alone: bool = False) -> set[str]:
     found: set[str] = set()
     for unit in units:
+        most = most_alone(unit.word) if alone else FARTHEST
         texts = {text for key in _keys(unit) for text in held.get(key, ())}
         found.update(text for text in texts if _is_near(unit.word, text, most))
     return found

@@ -99,7 +99,7 @@ class Variants:
     def _score(self, words: Words, name: Name, reading: Reading, around: Context) -> float:
         """Remembered: of the same words in the same surroundings it is the same."""
         pairs = tuple((pair.unit.word.text, pair.word.text, pair.end - pair.start) for pair in reading.pairs)
-        key = (words, pairs, reading.left, len(reading.between), around)
+        key = (words, pairs, reading.left, len(reading.between), reading.cost, around)
         score = self._scores.get(key)
         if score is None:
             if len(self._scores) >= _MOST_REMEMBERED:
