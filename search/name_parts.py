@@ -6,7 +6,7 @@ It owns what a name is made of; it must not know watches, levels or where in an 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from search.name_words import LEGAL, LONGEST_LEGAL, Word, word_of
+from search.name_words import Word, legal_at, word_of
 
 
 class Unit(NamedTuple):
@@ -38,18 +38,12 @@ class Name:
 
 def legal_parts(words: Iterable[str]) -> Iterator[Word | str]:
     """The words in order; legal forms as the name of their kind."""
-    left = list(words)
+    texts = list(words)
     at = 0
-    while at < len(left):
-        for size in range(min(LONGEST_LEGAL, len(left) - at), 0, -1):
-            kind = LEGAL.get(tuple(left[at : at + size]))
-            if kind is not None:
-                yield kind
-                at += size
-                break
-        else:
-            yield word_of(left[at])
-            at += 1
+    while at < len(texts):
+        legal = legal_at(texts, at)
+        yield legal[0] if legal else word_of(texts[at])
+        at += legal[1] if legal else 1
 
 
 def _units(held: Sequence[Word], wanted: Sequence[Word]) -> Iterator[Unit]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from copytaster.text import Placed, by_character, chunk_spans
 from search.name_spelling import spelled
-from search.name_words import ABBREVIATED, LEGAL, LONGEST_LEGAL, Word, form_of, word_of
+from search.name_words import ABBREVIATED, LEGAL, Word, form_of, legal_at, word_of
 
 _STOPS = frozenset(".!?;:…؟؛۔।|")
 _PAUSES = frozenset(',،、()[]–—/«»“”„"')
@@ -110,13 +110,13 @@ class Tokens:
 
 def _legal(tokens: Sequence[Token]) -> list[str | None]:
     found: list[str | None] = [None] * len(tokens)
-    for place in [place for place, token in enumerate(tokens) if token.legal]:
-        if found[place] is None:
-            for size in range(min(LONGEST_LEGAL, len(tokens) - place), 0, -1):
-                kind = LEGAL.get(tuple(token.word.text for token in tokens[place : place + size]))
-                if kind is not None:
-                    found[place : place + size] = [kind] * size
-                    break
+    places = [place for place, token in enumerate(tokens) if token.legal]
+    texts = [token.word.text for token in tokens] if places else []
+    for place in places:
+        legal = legal_at(texts, place) if found[place] is None else None
+        if legal:
+            kind, size = legal
+            found[place : place + size] = [kind] * size
     return found
 
 

@@ -7,7 +7,7 @@ the same letter. Where a letter is read in two ways (the w of Arabic, the j of L
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib import resources
 from itertools import islice, product
@@ -30,7 +30,7 @@ _SAME_PATRONYMIC = {beginning: f"~{names[0]}-" for names, beginnings in _SAME fo
 _PATRONYMIC_OF = re.compile("|".join(sorted(_SAME_PATRONYMIC, key=len, reverse=True)))
 GENERAL = frozenset(CONCEPTS) | frozenset(_LISTS["general"].split())
 LEGAL = {tuple(form.split()): kind for kind, forms in _LISTS["legal"].items() for form in forms}
-LONGEST_LEGAL = max(map(len, LEGAL))
+_LONGEST_LEGAL = max(map(len, LEGAL))
 _PATRONYMIC = re.compile(
     r".{2,}(?:[oe]vi(?:t?ch|c)|[oe]vych|avi?ch|[oei]vna|inichna|[ое]вич|[оеі]вна|[аеяо]віч|[аеёі]уна|иивна|инична)[аеуыоиімю]{0,2}м?$"
 )
@@ -131,6 +131,15 @@ def form_of(heard: str) -> Form:
     bones = outline(heard, unwritten=True)
     bare = sum(sound not in "aeiou" for sound in heard) + 1
     return Form(heard, outline(heard), bones, max(1, len(heard)), bare)
+
+
+def legal_at(texts: Sequence[str], place: int) -> tuple[str, int] | None:
+    """The kind of the longest legal form that begins there, and how many words it has."""
+    for size in range(min(_LONGEST_LEGAL, len(texts) - place), 0, -1):
+        kind = LEGAL.get(tuple(texts[place : place + size]))
+        if kind is not None:
+            return kind, size
+    return None
 
 
 def _kind(text: str, reading: str) -> Kind:
