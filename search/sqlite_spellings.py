@@ -1,4 +1,4 @@
-"""The printed words of names in the SQLite index: for each article ``key/spelling`` of what may be of a name.
+"""The printed words of names in the SQLite index: for each article ``key:spelling`` of what may be of a name.
 
 It owns that one FTS5 table of a generation; it must not know articles' other words, transactions or queries. Its terms in
 their order are which spellings the index has under a key, and stay true when articles come and go; which article has which
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from search.document import Document
 from search.name_index import spellings
 
-_PARTS = "/"  # is never in a word
+_PARTS = ":"  # is never in a spelling, which may have a "/"
 _STRETCH = 256  # terms that are read in a row, for finding the first of them takes as long as reading so many
 
 
@@ -27,7 +27,7 @@ class Spellings:
         """
         connection.execute(
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {self.table} USING "
-            "fts5(terms, content='', columnsize=0, detail=none, tokenize=\"ascii tokenchars '=+~-/'\")"
+            "fts5(terms, content='', columnsize=0, detail=none, tokenize=\"ascii tokenchars '=+~-/:'\")"
         )
         connection.execute(f"INSERT INTO {self.table} ({self.table}, rank) VALUES ('automerge', 2)")
 

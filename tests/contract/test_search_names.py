@@ -36,9 +36,11 @@ TEXTS = [
     "Slov'jansk, Slovyansk, Slaviansk: M. Y. Ivanov and Mikhail Iwanow of St. Petersburg 2024.",
     "Группа Вагнера и Сергей Николаевич Петракович были в Чоруме, а не в Хасав-юрте.",
     "Slov'jans'k, Čorum, Karadż, Tabukas i Grupa Wagnera; Siarhei Piatrakovich, Corum.",
+    "On Monday the mayor of Çorum and Mr Şahin Çelik met Škoda's people in Ağrı, he told Çelik.",
     "a text in small letters about fatemiyoun, kataib hezbollah and bagdad",
 ]
 QUERIES = [
+    "Chorum", '"Shahin Chelik"', '"Sahin Celik"', "Agri",
     '"Kataib Hezbollah"', "Fatemiyoun", "Baghdad", '"Hayat Tahrir al-Sham"', "Zelensky", "Путин", '"Abd al-Rahman"',
     "Abdulrahman", '"Abdulrahman Alsayed"', '"Baghdad Trading"', '"Commerce Bank of Baghdad"', "Slavyansk",
     '"Mikhail Ivanov"', "حزب", "Hizballah", "Netanyahu", "Αθήνα", "Beijing", 'title:"Kataib Hezbollah"', "=Fatemiyoun",

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from search.name_index import in_normal_form, keys_of, spellings
 from search.name_keys import VERSION, asked_under, indexed_under, kept_under, looked_for_under
 from search.name_parts import Name
 from search.name_words import word_of
+from search.sqlite_spellings import Spellings
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz'абвгдежзийклмнопрстуфхцчшщьюяабتثجحخدذرزسشصضطعغفقکلمنهویαβγδεζηθאבגדה0123456789"
 WORDS = st.one_of(
@@ -89,3 +92,21 @@ def test_an_index_with_other_keys_is_of_another_version():
     )
     told = repr([(word, sorted(indexed_under(word_of(word)))) for word in words.split()])
     assert (VERSION, hashlib.sha256(told.encode()).hexdigest()[:12]) == (1, "2df23c1b5030")
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(
+        st.sampled_from(["Çorum", "Abd", "al", "-", "Hizb", "Bank", "2024", "Iwanow", "Ō", "’", ". "]), min_size=1, max_size=9
+    )
+)
+def test_sqlite_gives_back_each_spelling_as_it_got_it(pieces):
+    document = Document(text=" ".join(pieces))
+    told = spellings(document)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        table = Spellings("search_spellings")
+        table.make(connection)
+        table.put(connection, 1, document)
+        assert set(table.under(connection, {key for keys in told.values() for key in keys})) == set(told)
+        table.delete(connection, 1, document)
+        assert set(table.under(connection, {key for keys in told.values() for key in keys})) == set()
