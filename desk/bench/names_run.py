@@ -29,8 +29,12 @@ TIMED: Level = "strict"  # the level whose parts are timed; wide does the same w
 PARTS = {  # what a reading is made of; the matcher has no clocks in it, so its functions are wrapped for one pass
     "folding": ("search.document:Page.__init__",),
     "tokens": ("search.name_tokens:Tokens.__init__",),
-    "look-up": ("search.name_table:Names.alike", "search.name_table:Names.may_be_alike"),
-    "reading": ("search.name_align:read",),
+    "look-up": (
+        "search.name_sounding:Sounding.heard",
+        "search.name_sounding:Sounding.heard_as_one",
+        "search.name_table:Names.waiting",
+    ),
+    "reading": ("search.name_align:read", "search.name_table:Names.near"),
     "measures": ("search.name_measures:measures",),
     "scoring": ("search.name_scorer:Scorer.score",),
     "walking": ("search.variants:Variants.find",),
