@@ -107,7 +107,8 @@ def _may_follow(name: Name, held: Reading, pair: Pair) -> bool:
     if held.end > pair.start:
         return False
     last = held.pairs[-1].unit
-    return last.numbers[-1] < pair.unit.first or (len(name.wanted) == 2 and last.first > pair.unit.numbers[-1])
+    is_turned = len(name.wanted) == 2 and len(held.pairs) == 1 and last.first > pair.unit.numbers[-1]
+    return is_turned or last.numbers[-1] < pair.unit.first
 
 
 def _begun(name: Name, pair: Pair) -> Reading:

@@ -18,6 +18,8 @@ MOST_SHARE = {2: 0.22, LONG: 0.24}
 _MOST_LEFT = (0, 0, 0, 1, 2)  # words that stand nowhere, of names of as many words, or of four and more
 _MOST_TOGETHER = 36  # hundredths of the shares of all its words; and where one is left out
 _MOST_TOGETHER_IF_LEFT = 20
+_MOST_ALONE_UNWRITTEN = (0.0, 0.0, 0.0, 0.06, 0.12, 0.19)  # by letters
+_SURE_ALONE_UNWRITTEN = (0.0, 0.0, 0.0, 0.03, 0.06, 0.1)
 _MOST_ALONE = (0.0, 0.0, 0.05, 0.11, 0.16, 0.19)
 Key = TypeVar("Key", bound=Hashable)
 
@@ -105,9 +107,24 @@ class Anchor(Generic[Key]):
         return self.long if held.size == LONG else self.short
 
 
-def most_alone(word: Word) -> float:
-    """The greatest share of a name that is this word alone."""
-    return _MOST_ALONE[min(len(word.sounds), len(_MOST_ALONE) - 1)]
+def most_alone(asked: Word, printed: Word | None = None) -> float:
+    """The greatest share of a name that is this word alone. Where no capital tells that it is one, and no vowel how it sounds,
+    short printed words must be all but the same.
+    """
+    most = _MOST_ALONE[min(len(asked.sounds), len(_MOST_ALONE) - 1)]
+    if printed is None or not printed.unwritten:
+        return most
+    return min(most, _MOST_ALONE_UNWRITTEN[min(len(printed.text), len(_MOST_ALONE_UNWRITTEN) - 1)])
+
+
+def may_be_sure(name: Name, reading: Reading) -> bool:
+    """Whether it may count at ``strict``: in running text of a script without capitals and vowels, too much sounds like a
+    name of one short word.
+    """
+    printed, share = reading.pairs[0].word, reading.pairs[0].near.share
+    if len(name.wanted) > 1 or not printed.unwritten:
+        return True
+    return share <= _SURE_ALONE_UNWRITTEN[min(len(printed.text), len(_SURE_ALONE_UNWRITTEN) - 1)]
 
 
 def most_left(words: int) -> int:

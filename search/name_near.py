@@ -13,6 +13,7 @@ from search.alike import OUTLINE_UNIT, Apart, apart, cost
 from search.name_words import Form, Word
 
 FARTHEST = 0.24  # cost a sound; what is further apart is another word
+_FARTHEST_UNWRITTEN = 0.18  # where one of them is without vowels, which cost next to nothing then
 _DECLINED = 0.06  # more, where one of them must be declined first
 _SLACK = 0.5  # of outlines
 _SAME_MEANING = 0.02
@@ -40,9 +41,9 @@ def near(one: Word, two: Word) -> Near | None:
         return Near(_SAME_MEANING, one.forms[0].sounds, one.forms[0].sounds)
     if one.text.isdecimal() or two.text.isdecimal():
         return None
-    best = FARTHEST
     closest: tuple[str, str] | None = None
-    unwritten = one.unwritten or two.unwritten
+    unwritten = one.unwritten != two.unwritten
+    best = _FARTHEST_UNWRITTEN if unwritten else FARTHEST
     for number, first in enumerate(one.forms):
         for other, second in enumerate(two.forms if not number else two.forms[:1]):
             size = (first.bare + second.bare if unwritten else first.size + second.size) / 2
@@ -62,13 +63,13 @@ def glance(asked: Word, printed: Word) -> int | None:
     """How far two words are at least: hundredths of a share as in ``Near``, None where that is more than ``FARTHEST``. Small
     whole numbers, for millions of them are remembered.
     """
-    unwritten = asked.unwritten or printed.unwritten
+    unwritten = asked.unwritten != printed.unwritten
     best = 100
     for number, first in enumerate(printed.forms):
         for other, second in enumerate(asked.forms if not number else asked.forms[:1]):
             size = first.bare + second.bare if unwritten else first.size + second.size
             more = _DECLINED if number or other else 0.0
-            far = _farthest(more, size)
+            far = _farthest(more, size, unwritten)
             mine, theirs = (first.bones, second.bones) if unwritten else (first.outline, second.outline)
             steps = distance(mine, theirs, score_cutoff=far)
             if steps <= far:
@@ -76,9 +77,10 @@ def glance(asked: Word, printed: Word) -> int | None:
     return best if best < 100 else None
 
 
-def _farthest(more: float, size: int) -> int:
+def _farthest(more: float, size: int, unwritten: bool) -> int:
     """Steps between two outlines, of as many sounds together."""
-    return int((FARTHEST - more) * size / 2 * OUTLINE_UNIT + _SLACK)
+    share = _FARTHEST_UNWRITTEN if unwritten else FARTHEST
+    return int((share - more) * size / 2 * OUTLINE_UNIT + _SLACK)
 
 
 def _hundredths(more: float, steps: int, size: int) -> int:
@@ -106,15 +108,17 @@ class Group:
     def glance(self, word: Word, found: dict[str, int]) -> None:
         """What ``glance`` tells of each that is near enough, by its text."""
         for (unwritten, declined), part in self._parts.items():
-            either = unwritten or word.unwritten
-            theirs, sizes, texts = (part.bones, part.bare, part.texts) if either else (part.outlines, part.sizes, part.texts)
+            one_alone = unwritten != word.unwritten
+            theirs, sizes, texts = (part.bones, part.bare, part.texts) if one_alone else (part.outlines, part.sizes, part.texts)
             for number, form in enumerate(word.forms[:1] if declined else word.forms):
                 more = _DECLINED if declined or number else 0.0
-                look, size = (form.bones, form.bare) if either else (form.outline, form.size)
-                far = _farthest(more, size + part.longest)
+                look, size = (form.bones, form.bare) if one_alone else (form.outline, form.size)
+                far = _farthest(more, size + part.longest, one_alone)
                 for _, steps, at in extract(look, theirs, scorer=distance, score_cutoff=far, limit=None):
                     both = size + sizes[at]
-                    if steps <= _farthest(more, both) and (how := _hundredths(more, steps, both)) < found.get(texts[at], 100):
+                    if steps <= _farthest(more, both, one_alone) and (how := _hundredths(more, steps, both)) < found.get(
+                        texts[at], 100
+                    ):
                         found[texts[at]] = how
 
 

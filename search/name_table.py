@@ -50,7 +50,7 @@ class _Waiting(Generic[Key]):
         for unit, held in anchor.alone:
             if held.size > 1:
                 self.alone.append(held)
-            elif share <= (most := most_alone(unit.word)):
+            elif share <= (most := most_alone(unit.word, word)):
                 near = names.near(unit.word, word)
                 if near is not None and near.share <= most:
                     self.single.append((held, unit, near))
@@ -140,7 +140,7 @@ class _Page(Generic[Key]):
         waiting: _Waiting[Key] = self.names.waiting(heard)
         for held, unit, how in waiting.single:
             pair = Pair(unit, place, end, heard.word, how)
-            if pair.cost <= most_alone(unit.word):
+            if pair.cost <= most_alone(unit.word, heard.word):
                 yield Found(held.key, held.name, Reading(pair.cost, (pair,), (), ()))
         for held in waiting.alone:
             yield from self._read(held, place)

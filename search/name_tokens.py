@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from copytaster.text import Placed, by_character, chunk_spans
 from search.name_spelling import spelled
-from search.name_words import ABBREVIATED, LEGAL, Word, form_of, legal_at, word_of
+from search.name_words import ABBREVIATED, COMMON, LEGAL, Word, form_of, legal_at, word_of
 
 _STOPS = frozenset(".!?;:…؟؛۔।|")
 _PAUSES = frozenset(',،、()[]–—/«»“”„"')
@@ -20,7 +20,9 @@ _UNREAD = Word("", "bare", "other", (form_of(""),), ())
 
 
 class Token(NamedTuple):
-    """``capital`` is also true of scripts without capitals. ``pause``: a comma or the like follows; ``stop``: a clause ends."""
+    """``capital`` is also true of scripts without capitals, but for their most common words. ``pause``: a comma or the like
+    follows; ``stop``: a clause ends.
+    """
 
     word: Word
     capital: bool
@@ -53,7 +55,7 @@ def _tokens(chunk: str) -> Sequence[Token]:
 def _token(word: str, printed: str, *, before: str, after: str) -> Token:
     letter = next(filter(str.isalpha, printed), "")
     cased = letter.lower() != letter.upper()
-    capital = letter.isupper() or letter.istitle() if cased else bool(letter) or word.isdecimal()
+    capital = letter.isupper() or letter.istitle() if cased else not _is_common(word) and (bool(letter) or word.isdecimal())
     unread = by_character(word[0]) or "\uac00" <= word[0] <= "\ud7a3"  # Hangul is parted at other places than names are
     read = _UNREAD if unread else word_of(spelled(word, printed))
     return Token(
@@ -64,8 +66,13 @@ def _token(word: str, printed: str, *, before: str, after: str) -> Token:
         stop=not _STOPS.isdisjoint(after) and not (after == "." and (len(printed) == 1 or word in ABBREVIATED)),
         legal=word in _LEGAL_FIRST,
         glued=before in _APOSTROPHES,
-        named=capital or not cased or before in _GLUE or read.kind in {"particle", "general"},
+        named=capital or before in _GLUE or read.kind in {"particle", "general"},
     )
+
+
+def _is_common(word: str) -> bool:
+    """Also after the Arabic or Hebrew "and"."""
+    return word in COMMON or (word[0] in "وו" and word[1:] in COMMON)
 
 
 _CHUNKS = _Chunks()

@@ -21,6 +21,7 @@ Kind = Literal["bare", "particle", "general", "patronymic", "initial"]
 _LISTS: dict[str, Any] = tomllib.loads(resources.files("search").joinpath("name_lists.toml").read_text("utf-8"))
 PARTICLES = frozenset(_LISTS["particles"].split())
 GIVEN = frozenset(_LISTS["given"].split())
+COMMON = frozenset(_LISTS["common"].split())
 ABBREVIATED = frozenset(_LISTS["abbreviated"].split())
 CONCEPTS = {word: f"={line.split()[0]}" for line in _LISTS["concepts"].splitlines() for word in line.split()}
 # Given names that are one another's form in the neighbour's language, and how the patronymics made of them begin.

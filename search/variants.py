@@ -11,6 +11,7 @@ from typing import NamedTuple
 from copytaster.text import Placed, by_character
 from copytaster.watches import Level
 from search.name_align import Reading
+from search.name_held import may_be_sure
 from search.name_measures import Context, context, measures
 from search.name_parts import Name
 from search.name_scorer import SCORER
@@ -21,6 +22,7 @@ from search.tree import Phrase
 
 FIELDS = ("title", "text")
 _MOST_REMEMBERED = 200_000  # scores
+_UNSURE = 0.01  # below the border of strict is a reading that must not count there
 _LEAST_SOUNDS = 3  # of a name that has only one word of its own
 Words = tuple[str, ...]
 
@@ -105,6 +107,8 @@ class Variants:
             if len(self._scores) >= _MOST_REMEMBERED:
                 self._scores.clear()
             score = SCORER.score(measures(name, reading, around), of_use=SCORER.least("wide"))
+            if not may_be_sure(name, reading):
+                score = min(score, SCORER.least("strict") - _UNSURE)
             self._scores[key] = score
         return score
 

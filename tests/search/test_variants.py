@@ -138,6 +138,19 @@ def test_long_names_are_looked_for_by_either_of_two_words():
     assert not list(table.find(Tokens(Placed(carried("Raisovich")))))
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("Assuit", "این کتاب است"), ("Hayy", "کتاب های"), ("Minna", "قال من"), ("Baad", "وبعد الیوم")]
+)
+def test_the_most_common_words_of_scripts_without_capitals_are_no_names(name, text):
+    assert matched(name, text, "wide") == []
+    assert matched(text.split()[-1], text)  # but for who watches that very word
+
+
+def test_a_short_word_without_vowels_must_be_all_but_the_same():
+    assert matched("Qatar", "سافر إلى قطر أمس", "wide")
+    assert matched("Qatarana", "سافر إلى قطر أمس", "wide") == []
+
+
 def test_small_words_are_no_names():
     assert matched("Rely", "I really do.") == []
     assert matched("Damascus", "das damaskus") == []
