@@ -19,7 +19,7 @@ KH = '"Kataib Hezbollah"'
 TEXTS = [
     "On Monday the Kataib Hezbollah (KH) left. The Kata'ib Hizballah came back.",
     "The Kataib Hezbollah (“KH”), in Arabic كتائب حزب الله, left.",
-    "The Kataib Hezbollah stayed. The report named Katibatul Imom al-Buxoriy, officials said. Katibat al-Imam al-Bukhari stayed.",
+    "The Kataib Hezbollah stayed. On Monday the report named Heseke, officials said. Hasakah stayed.",
     "Nothing of it.",
 ]
 
@@ -105,10 +105,9 @@ def test_an_article_that_has_the_name_in_another_spelling_alone_is_found(call, s
 
 
 def test_what_counts_at_wide_alone_says_so(call, stored):
-    query = '"Katibat al-Imam al-Bukhari"'
-    assert "--level wide or --alias 'Katibatul Imom al-Buxoriy'" in call("watch", "add", query).out
-    at_wide = {each["form"]: each["counts"] for each in added(call, query, "--level", "wide")["suggestions"]}
-    assert at_wide["Katibatul Imom al-Buxoriy"]
+    assert "--level wide or --alias Heseke" in call("watch", "add", "Hasakah").out
+    at_wide = {each["form"]: each["counts"] for each in added(call, "Hasakah", "--level", "wide")["suggestions"]}
+    assert at_wide["Heseke"]
 
 
 def test_nothing_is_shown_where_there_is_nothing_to_show(call, stored):
