@@ -116,7 +116,7 @@ class Rig:
         stop_up(self.process)
 
     def add_watches(self, queries: Iterable[tuple[str, str]]) -> None:
-        """(name, query) each, all told at the sink."""
+        """(name, query) each, all told at the sink; as they are written, for so the truth by brute force reads them."""
         with self.store.write() as tx:
             watches.ensure_owner(tx)
             channel = watches.ensure_channel(tx, self.sink.url)
@@ -126,6 +126,7 @@ class Rig:
                     owner_id=watches.LOCAL.id,
                     name=name,
                     query=query,
+                    level="exact",
                     channel_ids=(channel.id,),
                     created_at=tx.now,
                 )
