@@ -16,6 +16,7 @@ from search.matcher import Matcher
 from search.query import parse
 from search.sqlite import SqliteSearch
 
+pytestmark = pytest.mark.slow
 START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 ADAPTERS = ["sqlite", pytest.param("elasticsearch", marks=[pytest.mark.service, pytest.mark.timeout(300)])]
 LEVELS = ("exact", "strict", "wide")

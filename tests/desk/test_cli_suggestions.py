@@ -15,6 +15,7 @@ from search.sqlite import SqliteSearch
 from tests.desk import news_world
 from workers.bootstrap import open_engine, open_store
 
+pytestmark = pytest.mark.slow
 KH = '"Kataib Hezbollah"'
 TEXTS = [
     "On Monday the Kataib Hezbollah (KH) left. The Kata'ib Hizballah came back.",

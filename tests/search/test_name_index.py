@@ -35,7 +35,7 @@ def near_words(draw):
     return word_of(first), word_of("".join(second) or "b")
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.one_of(st.tuples(WORDS, WORDS), near_words()))
 def test_a_printed_word_that_asks_for_a_watched_one_is_found_by_it_in_an_index(pair):
     watched, printed = pair
