@@ -6,7 +6,7 @@ It owns what they are; it must not know how a query is matched, a delivery plann
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NewType
+from typing import Any, Literal, NewType, get_args
 
 from copytaster.news import ArticleId, StoryId
 
@@ -17,6 +17,7 @@ DeliveryId = NewType("DeliveryId", int)
 MessageId = NewType("MessageId", str)
 
 Level = Literal["exact", "strict", "wide"]
+LEVELS: tuple[Level, ...] = get_args(Level)  # each takes what the one before does, and more
 DEFAULT_LEVEL: Level = "strict"
 Digest = Literal["instant", "hourly", "daily"]
 HitField = Literal["title", "text", "source", "author"]

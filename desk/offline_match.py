@@ -6,10 +6,10 @@ It owns the offline formats of watches, articles and matches; it must not know f
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from copytaster.errors import Rejected
-from copytaster.watches import DEFAULT_LEVEL, Level, WatchId
+from copytaster.watches import DEFAULT_LEVEL, LEVELS, Level, WatchId
 from search.document import Document, author_line, source_line
 from search.matcher import Found, Matcher
 from search.query import parse
@@ -75,8 +75,8 @@ def _add(matcher: Matcher, ids: dict[Any, None], watch: dict[str, Any]) -> None:
     if watch_id in ids:
         raise Rejected("id", f"the id {watch_id!r} was used by a line before. Give each watch its own.")
     level = watch.get("level") or DEFAULT_LEVEL
-    if level not in get_args(Level):
-        raise Rejected("level", f"there is no level {level!r}. Use {', '.join(get_args(Level))}.")
+    if level not in LEVELS:
+        raise Rejected("level", f"there is no level {level!r}. Use {', '.join(LEVELS)}.")
     query = parse(_text(watch, "query"))
     forms = {name: _texts(watch, name) for name in ("aliases", "vetoes")}
     matcher.add(WatchId(str(len(ids))), query, level=cast("Level", level), **forms)

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from copytaster.errors import Rejected
 from copytaster.store import Tx, deliveries, watches
-from copytaster.watches import DEFAULT_LEVEL, Channel, Digest, Level, Quiet, Watch, WatchId
+from copytaster.watches import DEFAULT_LEVEL, LEVELS, Channel, Digest, Level, Quiet, Watch, WatchId
 from desk.looking import Look
 from desk.opening import Desk
 from search.query import Query, parse
@@ -174,7 +174,7 @@ def _is_text(value: object) -> bool:
 _KINDS = {
     "id": lambda value: _is_text(value) and 0 < len(value) <= 100,
     "name": _is_text,
-    "level": lambda value: value in get_args(Level),
+    "level": lambda value: value in LEVELS,
     "aliases": _is_texts,
     "vetoes": _is_texts,
     "digest": lambda value: value in get_args(Digest),

@@ -64,7 +64,7 @@ def find(
                 found[place] = _hit(page, place, phrase)
     for phrase, variant in variants:
         place = _place_of(page, variant)
-        if fires_as(page, phrase, variant, vetoes) and not any(_overlap(place, other) for other in found):
+        if fires_as(page, phrase, variant, vetoes) and not any(overlap(place, other) for other in found):
             found[place] = _hit_as(page, place, phrase, variant)
     ordered = sorted(found.values(), key=lambda hit: (_ORDER[hit.field], hit.start, hit.end))
     return tuple(ordered[:MOST_HITS])
@@ -92,7 +92,7 @@ def _place_of(page: Page, variant: Variant) -> _Place:
     return _place(page.placed(variant.field), variant.field, variant.first, variant.last)
 
 
-def _overlap(one: _Place, two: _Place) -> bool:
+def overlap(one: _Place | Hit, two: _Place | Hit) -> bool:
     return one.field == two.field and one.start < two.end and two.start < one.end
 
 

@@ -215,8 +215,3 @@ class Verifier:
         varied = self._variants.find(page.title, page.text)
         terms = self._held.satisfied_by(page, varied)
         return None if terms is None else self._held.hits(page, terms, varied)
-
-
-def matches(document: Document, query: Query, vetoes: Sequence[str] = (), *, level: Level = "exact") -> Sequence[Hit] | None:
-    """One article against one query: its hits, None where it fails."""
-    return Verifier(query, level=level, vetoes=vetoes).hits(document)

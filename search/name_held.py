@@ -58,7 +58,7 @@ class Held(Generic[Key]):
             for number, word in enumerate(name.wanted)
         ]
 
-    def may_stand(self, anchor: Unit, hundredths: int, beside: "Beside") -> bool:
+    def may_stand(self, anchor: Unit, hundredths: int, beside: Beside) -> bool:
         """Cheap: whether enough of the other words may be beside the anchor, near enough together. Of ``others`` one must be."""
         shares, left, total = beside.shares, 0, hundredths
         for number, (is_initial, texts) in enumerate(self.parts):

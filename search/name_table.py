@@ -6,7 +6,7 @@ Whoever reads an article looks up each of its words once: which watched words so
 next, so only new words cost anything.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from search.name_align import Pair, Reading, Stretch, between_cost, read
@@ -36,7 +36,7 @@ class _Waiting(Generic[Key]):
 
     def __init__(self, names: "Names[Key]", heard: Heard) -> None:
         self.changes = names.changes
-        self.single: list[tuple[Held[Key], Unit, Near]] = []
+        self.single: list[tuple[Held[Key], Unit, Near, float]] = []  # with the most that it may cost
         self.alone: list[Held[Key]] = []
         self.short: list[tuple[int, Unit, Held[Key]]] = []  # with the anchor's share
         self.long: list[tuple[int, Unit, Held[Key]]] = []
@@ -53,7 +53,7 @@ class _Waiting(Generic[Key]):
             elif share <= (most := most_alone(unit.word, word)):
                 near = names.near(unit.word, word)
                 if near is not None and near.share <= most:
-                    self.single.append((held, unit, near))
+                    self.single.append((held, unit, near, most))
         if share <= MOST_SHARE[2]:
             self.short += [(hundredths, unit, held) for unit, held in anchor.short]
         self.long += [(hundredths, unit, held) for unit, held in anchor.long]
@@ -138,22 +138,25 @@ class _Page(Generic[Key]):
     def look(self, place: int, end: int, heard: Heard) -> Iterator[Found[Key]]:
         """For the names that wait under a word which this one may be near."""
         waiting: _Waiting[Key] = self.names.waiting(heard)
-        for held, unit, how in waiting.single:
+        for held, unit, how, most in waiting.single:
             pair = Pair(unit, place, end, heard.word, how)
-            if pair.cost <= most_alone(unit.word, heard.word):
+            if pair.cost <= most:
                 yield Found(held.key, held.name, Reading(pair.cost, (pair,), (), ()))
         for held in waiting.alone:
             yield from self._read(held, place)
-        if waiting.short:
-            beside = Beside(self._neighbours(place, end))
-            for hundredths, unit, held in waiting.short:
-                if not held.others.isdisjoint(beside.texts) and held.may_stand(unit, hundredths, beside):
-                    yield from self._read(held, place)
-        if waiting.long:
-            beside = Beside(self._around(place))
-            for hundredths, unit, held in waiting.long:
-                if not held.others.isdisjoint(beside.texts) and held.may_stand(unit, hundredths, beside):
-                    yield from self._read(held, place)
+        yield from self._look_beside(waiting.short, self._neighbours(place, end), place)
+        yield from self._look_beside(waiting.long, self._around(place), place)
+
+    def _look_beside(
+        self, waiting: Sequence[tuple[int, Unit, Held[Key]]], alike: Iterator[Mapping[str, int]], place: int
+    ) -> Iterator[Found[Key]]:
+        """For those whose other words may stand beside their anchor."""
+        if not waiting:
+            return
+        beside = Beside(alike)
+        for hundredths, unit, held in waiting:
+            if not held.others.isdisjoint(beside.texts) and held.may_stand(unit, hundredths, beside):
+                yield from self._read(held, place)
 
     def _read(self, held: Held[Key], place: int) -> Iterator[Found[Key]]:
         first, end = self._stretch(place, len(held.name.wanted) + _MARGIN)

@@ -10,18 +10,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from copytaster.watches import Hit, Level
+from copytaster.watches import LEVELS, Hit, Level
 from search import names
 from search.beside import beside
 from search.beside_named import script_in
 from search.document import Document
+from search.hits import overlap
 from search.name_scorer import SCORER
 from search.passages import Passage, passage
 from search.query import Query
-from search.tree import Phrase, plain, wanted
+from search.tree import plain, wanted
+from search.variants import is_name
 
 Kind = Literal["spelling", "acronym", "script", "known as"]
-LEVELS: tuple[Level, ...] = ("exact", "strict", "wide")
 SAMPLE_WIDTH = 160
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # they part words as a blank does
 _ROUNDING = 0.0005  # hits have scores of three places
@@ -52,7 +53,7 @@ class Gathering:
     """
 
     def __init__(self, query: Query, *, vetoes: Sequence[str] = ()) -> None:
-        self._names = {phrase.term: phrase for phrase in wanted(plain(query.tree)) if _is_name(phrase)}
+        self._names = {phrase.term: phrase for phrase in wanted(plain(query.tree)) if is_name(phrase)}
         self._known = {" ".join(phrase.words) for phrase in self._names.values()} | {names.normal(veto) for veto in vetoes}
         self._spelled: dict[tuple[str, str], _Seen] = {}
         self._beside: dict[tuple[str, str], _Seen] = {}
@@ -84,7 +85,7 @@ class Gathering:
             text = article.texts[hit.field]
             for start, end, kind in beside(text, hit.start, hit.end, self._names[hit.term].words, hit.term):
                 form = Hit(hit.field, start, end, text[start:end], hit.term)
-                if not any(_overlap(form, other) for other in hits) and names.normal(form.printed) not in self._known:
+                if not any(overlap(form, other) for other in hits) and names.normal(form.printed) not in self._known:
                     yield form, kind
 
     def found(self) -> list[Suggestion]:
@@ -95,19 +96,10 @@ class Gathering:
         return sorted(made, key=lambda each: (-each.articles, each.form))
 
 
-def _is_name(phrase: Phrase) -> bool:
-    """Words in a row that may have other forms: not held to one spelling, nor of a field that is no text."""
-    return not (phrase.exact or phrase.slop or phrase.prefix or phrase.field not in (None, "title"))
-
-
 def _level(hit: Hit) -> Level:
     if hit.kind != "variant":
         return "exact"
     return "strict" if hit.score + _ROUNDING >= SCORER.least("strict") else "wide"
-
-
-def _overlap(one: Hit, two: Hit) -> bool:
-    return one.field == two.field and one.start < two.end and two.start < one.end
 
 
 class _Seen:

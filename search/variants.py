@@ -43,13 +43,18 @@ class Variant(NamedTuple):
 
 def can_vary(phrase: Phrase, level: Level) -> bool:
     """Whether other spellings of this term are looked for: it is a word or words in a row, of a script that is spelled."""
-    if level == "exact" or phrase.exact or phrase.slop or phrase.prefix or phrase.field not in (None, "title"):
+    if level == "exact" or not is_name(phrase):
         return False
     if any(by_character(word[0]) for word in phrase.words):
         return False
     wanted = [word for word in name_of(words_of(phrase)).wanted if not word.text.isdecimal()]
     bare = any(word.kind in {"bare", "patronymic"} and len(word.sounds) >= _LEAST_SOUNDS for word in wanted)
     return bare or (len(wanted) > 1 and sum(len(word.sounds) for word in wanted) >= 2 * _LEAST_SOUNDS)
+
+
+def is_name(phrase: Phrase) -> bool:
+    """Whether it may be a name: words in a row, not held to one spelling, nor of a field that is no text."""
+    return not (phrase.exact or phrase.slop or phrase.prefix or phrase.field not in (None, "title"))
 
 
 def words_of(phrase: Phrase) -> Words:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from copytaster.watches import Level
+from copytaster.watches import LEVELS, Level
 from desk import output
 from desk.bench import names_peers, names_run
 from desk.bench.apart import in_fresh
@@ -20,7 +20,6 @@ from desk.bench.percolator import CLIENTS, Percolator, misspelled
 from search.query import parse
 
 SIZES = (1_000, 10_000, 100_000)
-LEVELS: Sequence[Level] = ("exact", "strict", "wide")
 SEED = 7
 FIRST_SECONDS = 4.0  # of CPU for a first reading of one script; what is quicker reads every article
 PEER_SECONDS = 5.0

@@ -9,7 +9,9 @@ import sys
 
 import pytest
 
+from copytaster.config import load
 from desk.cli import main
+from workers.bootstrap import open_store
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = "import sys\nfrom desk.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
@@ -38,6 +40,14 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def store(folder):
+    """The one that the configuration of the folder names."""
+    opened = open_store(load())
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -19,13 +19,6 @@ from workers.bootstrap import make_services, open_store
 
 
 @pytest.fixture
-def store(folder):
-    opened = open_store(load())
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def cluster(folder, monkeypatch, elasticsearch_server):
     """The configuration names a cluster, and indices of this test's own."""
     index = f"desk{uuid.uuid4().hex[:12]}"

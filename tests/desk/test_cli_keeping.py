@@ -2,23 +2,14 @@
 
 import pytest
 
-from copytaster.config import load
 from copytaster.store import articles, deliveries, links, messages, processes, refusals, sources, watches
 from copytaster.watches import MessageId
 from tests.desk import news_world
 from tests.desk.conftest import is_one_sentence
-from workers.bootstrap import open_store
 
 HOOK = "https://hooks.example/services/T0/secret-key"
 PAYLOAD = {"items": [{"why": "The text prints “Fatemiyoun”.", "passage": {"text": "the Fatemiyoun had", "marks": [[4, 14]]}}]}
 MESSAGE = MessageId("msg_1")
-
-
-@pytest.fixture
-def store(folder):
-    opened = open_store(load())
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import pytest
 from sqlalchemy import select, update
 
-from copytaster.config import load
 from copytaster.store import health, sources
 from copytaster.store.links import BACKFILL
 from copytaster.store.schema import links
@@ -17,7 +16,6 @@ from desk.loopback import SiteServer
 from desk.site import Resource, Site
 from scrapers.discovery.sitemaps import SitemapChild
 from tests.desk.conftest import is_one_sentence
-from workers.bootstrap import open_store
 
 HERALD = "http://herald.example/"
 DAY = dt.timedelta(days=1)
@@ -36,13 +34,6 @@ def add(call, web):
         return call("source", "add", *args, "--proxy", web.proxy, "--json")
 
     return added
-
-
-@pytest.fixture
-def store(folder):
-    opened = open_store(load())
-    yield opened
-    opened.close()
 
 
 def archive():

@@ -13,7 +13,7 @@ from desk.watching import Wanted
 from search.engine import IndexDocument
 from search.sqlite import SqliteSearch
 from tests.desk import news_world
-from workers.bootstrap import open_engine, open_store
+from workers.bootstrap import open_engine
 
 pytestmark = pytest.mark.slow
 KH = '"Kataib Hezbollah"'
@@ -23,13 +23,6 @@ TEXTS = [
     "The Kataib Hezbollah stayed. On Monday the report named Heseke, officials said. Hasakah stayed.",
     "Nothing of it.",
 ]
-
-
-@pytest.fixture
-def store(folder):
-    opened = open_store(load())
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

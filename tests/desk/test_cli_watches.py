@@ -11,16 +11,9 @@ from desk.watching import exported, imported
 from search.engine import IndexDocument
 from tests.desk import news_world
 from tests.desk.conftest import is_one_sentence
-from workers.bootstrap import open_engine, open_store
+from workers.bootstrap import open_engine
 
 HOOK = "http://127.0.0.1:9/hook"
-
-
-@pytest.fixture
-def store(folder):
-    opened = open_store(load())
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

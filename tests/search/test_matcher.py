@@ -11,7 +11,7 @@ from desk.bench.brute import brute_match, brute_places
 from search.anchors import LEARNED_FROM
 from search.document import Document, Page, source_line
 from search.hits import MOST_HITS, find
-from search.matcher import Matcher, matches
+from search.matcher import Matcher, Verifier
 from search.query import QueryError, parse
 from search.tree import Phrase, only_excludes
 
@@ -82,7 +82,7 @@ def test_every_place_of_a_phrase_is_a_hit(words, star, document):
 
 
 def one(query, **document):
-    return matches(Document(**document), parse(query))
+    return Verifier(parse(query)).hits(Document(**document))
 
 
 def test_hits_are_told_by_field_and_place_and_kind():
@@ -116,11 +116,11 @@ def test_what_is_excluded_is_no_hit_and_neither_is_a_branch_that_failed():
 
 def test_a_source_is_found_by_name_and_host_and_a_language_without_its_region():
     document = Document(text="ant", source=source_line("BBC News", "https://www.bbc.co.uk/x"), language="fa-IR")
-    (hit,) = matches(document, parse("source:bbc.co.uk"))
+    (hit,) = Verifier(parse("source:bbc.co.uk")).hits(document)
     assert hit.printed == "bbc.co.uk"
     assert hit.field == "source"
-    assert matches(document, parse("lang:fa")) == ()
-    assert matches(document, parse("bbc")) is None
+    assert Verifier(parse("lang:fa")).hits(document) == ()
+    assert Verifier(parse("bbc")).hits(document) is None
 
 
 def test_a_source_line_is_made_of_any_url():
@@ -140,7 +140,7 @@ def test_an_alias_fires_and_a_veto_does_not():
 
 
 def test_a_veto_never_lets_through_what_the_query_excludes():
-    assert matches(Document(text="ant bee"), parse("ant NOT bee"), ["bee"]) is None
+    assert Verifier(parse("ant NOT bee"), vetoes=["bee"]).hits(Document(text="ant bee")) is None
 
 
 def test_watches_come_go_and_change():
@@ -197,7 +197,7 @@ def test_naughty_strings_match_themselves():
     for text in json.loads(NAUGHTY.read_text("utf-8")):
         query = readable('"' + text.replace('"', " ").replace("*", " ") + '"')
         if query is not None:
-            assert matches(Document(title=text), query)
-            assert matches(Document(text=f"x {text} y"), query)
+            assert Verifier(query).hits(Document(title=text))
+            assert Verifier(query).hits(Document(text=f"x {text} y"))
             matched += 1
     assert matched > 300
