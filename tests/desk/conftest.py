@@ -43,8 +43,8 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def store(folder):
-    """The one that the configuration of the folder names."""
+def own_store(folder):
+    """The store that the configuration of the folder names, by the real clock."""
     opened = open_store(load())
     yield opened
     opened.close()

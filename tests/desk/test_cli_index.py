@@ -53,8 +53,8 @@ def finding(call, check: str, *options: str) -> str:
     return next(each["detail"] for each in call("check", "--json", *options).records if each["check"] == check)
 
 
-def test_rebuild_says_what_it_came_to(call, store):
-    filled(store)
+def test_rebuild_says_what_it_came_to(call, own_store):
+    filled(own_store)
     (record,) = call("rebuild", "--json").records
     seconds = record.pop("seconds")
     assert seconds >= 0
@@ -65,8 +65,8 @@ def test_rebuild_says_what_it_came_to(call, store):
 
 
 @pytest.mark.slow
-def test_rebuild_shows_how_far_it_is_on_a_terminal_alone(run, store):
-    filled(store)
+def test_rebuild_shows_how_far_it_is_on_a_terminal_alone(run, own_store):
+    filled(own_store)
     assert run("rebuild").stderr == b""
     ours, theirs = pty.openpty()
     try:
@@ -80,9 +80,9 @@ def test_rebuild_shows_how_far_it_is_on_a_terminal_alone(run, store):
     assert done.stdout.startswith(b"The search index has 3 of 3 articles")
 
 
-def test_a_second_rebuild_is_refused_in_one_sentence(call, store):
-    filled(store)
-    with store.write() as tx:
+def test_a_second_rebuild_is_refused_in_one_sentence(call, own_store):
+    filled(own_store)
+    with own_store.write() as tx:
         assert leases.take(tx, rebuilding.LEASE, "somebody else", seconds=60)
     done = call("rebuild")
     assert done.code == 1
@@ -90,8 +90,8 @@ def test_a_second_rebuild_is_refused_in_one_sentence(call, store):
     assert "Another rebuild of the search index is running" in done.err
 
 
-def test_check_says_which_sqlite_holds_what_and_what_waits(call, store):
-    filled(store)
+def test_check_says_which_sqlite_holds_what_and_what_waits(call, own_store):
+    filled(own_store)
     said = finding(call, "search")
     assert re.fullmatch(r"SQLite \d+\.\d+\.\d+ with FTS5, nothing indexed yet; 3 articles wait to be indexed", said)
     index_all()
@@ -114,8 +114,8 @@ def test_check_says_what_must_be_on_one_machine(call, monkeypatch):
     assert "embedded: store; all processes must run on this machine" in together(load(), False)
 
 
-def test_parts_that_each_machine_would_have_of_its_own_are_wrong(call, store):
-    with store.write() as tx:
+def test_parts_that_each_machine_would_have_of_its_own_are_wrong(call, own_store):
+    with own_store.write() as tx:
         processes.note(tx, "worker@alpha/17", "worker")
         processes.note(tx, "crawl@beta/18", "crawl")
         processes.note(tx, "worker@beta/19", "worker")
@@ -127,8 +127,8 @@ def test_parts_that_each_machine_would_have_of_its_own_are_wrong(call, store):
     assert "set store.url, redis.url and search.url" in wrong["detail"]
 
 
-def test_a_machine_that_was_switched_off_is_no_second_one(call, store):
-    with store.write() as tx:
+def test_a_machine_that_was_switched_off_is_no_second_one(call, own_store):
+    with own_store.write() as tx:
         processes.note(tx, "worker@alpha/17", "worker")
         processes.note(tx, "worker@beta/18", "worker")
         table = processes.processes
@@ -141,9 +141,9 @@ AWAY = "http://127.0.0.1:9"
 
 
 @pytest.mark.parametrize("command", [("search", "fatemiyoun"), ("watch", "test", "Fatemiyoun"), ("rebuild",)])
-def test_a_cluster_that_is_away_is_one_clear_sentence(call, store, monkeypatch, command):
-    filled(store)
-    news_world.add_watch(store, "Fatemiyoun")
+def test_a_cluster_that_is_away_is_one_clear_sentence(call, own_store, monkeypatch, command):
+    filled(own_store)
+    news_world.add_watch(own_store, "Fatemiyoun")
     monkeypatch.setattr(rebuilding, "PATIENCE_SECONDS", 0.0)
     monkeypatch.setenv("COPYTASTER_SEARCH__URL", AWAY)
     done = call(*command)
@@ -153,12 +153,12 @@ def test_a_cluster_that_is_away_is_one_clear_sentence(call, store, monkeypatch, 
 
 
 @pytest.mark.parametrize("command", [("status",), ("source", "list"), ("watch", "add", "kataib"), ("deliveries", "list")])
-def test_a_cluster_that_is_away_stops_no_other_command(call, store, monkeypatch, command):
+def test_a_cluster_that_is_away_stops_no_other_command(call, own_store, monkeypatch, command):
     monkeypatch.setenv("COPYTASTER_SEARCH__URL", AWAY)
     assert call(*command).code == 0
 
 
-def test_a_watch_is_added_and_its_secret_shown_though_there_is_no_preview(call, store, monkeypatch):
+def test_a_watch_is_added_and_its_secret_shown_though_there_is_no_preview(call, own_store, monkeypatch):
     monkeypatch.setenv("COPYTASTER_SEARCH__URL", AWAY)
     done = call("watch", "add", "kataib", "--to", "http://127.0.0.1:1/x")
     assert done.code == 0
@@ -169,7 +169,7 @@ def test_a_watch_is_added_and_its_secret_shown_though_there_is_no_preview(call, 
     assert len(record["secrets"]) == 1
 
 
-def test_every_process_starts_though_the_cluster_is_away(folder, store, monkeypatch):
+def test_every_process_starts_though_the_cluster_is_away(folder, own_store, monkeypatch):
     monkeypatch.setenv("COPYTASTER_SEARCH__URL", AWAY)
     services = make_services(load(), "worker", hint=lambda _: None)
     assert services.engine
@@ -230,8 +230,8 @@ def test_any_mix_of_store_and_search_indexes_searches_and_rebuilds(call, folder,
 
 @pytest.mark.service
 @pytest.mark.slow
-def test_setup_makes_a_key_that_may_do_what_copytaster_needs(call, folder, store, monkeypatch):
-    filled(store)
+def test_setup_makes_a_key_that_may_do_what_copytaster_needs(call, folder, own_store, monkeypatch):
+    filled(own_store)
     with elasticsearch.started(secured=True) as server:
         monkeypatch.setenv("COPYTASTER_SEARCH__URL", server.administrators_url)
         monkeypatch.setenv("COPYTASTER_SEARCH__CA", str(server.ca))

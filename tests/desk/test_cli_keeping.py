@@ -13,16 +13,16 @@ MESSAGE = MessageId("msg_1")
 
 
 @pytest.fixture
-def alert(store):
+def alert(own_store):
     """An alert in a message of its own that was tried once and given up, with its channel switched off."""
-    watch, (channel,) = news_world.add_watch(store, "Fatemiyoun", HOOK)
-    source_id, _ = news_world.add_source(store, "herald")
-    news_world.add_alert(store, watch, news_world.add_article(store, source_id, 1), "Fatemiyoun")
-    with store.write() as tx:
+    watch, (channel,) = news_world.add_watch(own_store, "Fatemiyoun", HOOK)
+    source_id, _ = news_world.add_source(own_store, "herald")
+    news_world.add_alert(own_store, watch, news_world.add_article(own_store, source_id, 1), "Fatemiyoun")
+    with own_store.write() as tx:
         (delivery,) = deliveries.claim_due(tx, limit=5)
         messages.put(tx, MESSAGE, channel.id, "instant", PAYLOAD)
         deliveries.pack(tx, [delivery.id], MESSAGE)
-    with store.write() as tx:
+    with own_store.write() as tx:
         lease = messages.claim(tx, "worker", seconds=30)
         messages.failed(tx, lease, "410: gone")
         deliveries.settle(tx, MESSAGE, "failed")
@@ -62,9 +62,9 @@ AGAIN = [
 
 
 @pytest.mark.parametrize("command", AGAIN)
-def test_trying_again_makes_the_same_message_due_and_its_channel_active(call, alert, store, command):
+def test_trying_again_makes_the_same_message_due_and_its_channel_active(call, alert, own_store, command):
     assert call(*command.split(" "), "--json").code == 0
-    with store.write() as tx:
+    with own_store.write() as tx:
         lease = messages.claim(tx, "worker", seconds=30)
         assert lease.message.id == MESSAGE
         assert lease.message.payload == PAYLOAD
@@ -73,82 +73,82 @@ def test_trying_again_makes_the_same_message_due_and_its_channel_active(call, al
         assert refusals.every(tx) == []
 
 
-def test_a_delivery_that_did_not_fail_is_not_retried_but_replayed(call, alert, store):
-    with store.write() as tx:
+def test_a_delivery_that_did_not_fail_is_not_retried_but_replayed(call, alert, own_store):
+    with own_store.write() as tx:
         deliveries.settle(tx, MESSAGE, "sent")
     done = call("deliveries", "retry", alert.id)
     assert done.code == 1
     assert "replay" in done.err
     assert call("deliveries", "replay", alert.id).code == 0
-    with store.read() as tx:
+    with own_store.read() as tx:
         assert deliveries.get(tx, alert.id).state == "sending"
 
 
-def test_a_delivery_that_waits_is_told_to_be_waiting(call, store):
-    watch, _ = news_world.add_watch(store, "Fatemiyoun", HOOK)
-    source_id, _ = news_world.add_source(store, "herald")
-    news_world.add_alert(store, watch, news_world.add_article(store, source_id, 1), "Fatemiyoun")
+def test_a_delivery_that_waits_is_told_to_be_waiting(call, own_store):
+    watch, _ = news_world.add_watch(own_store, "Fatemiyoun", HOOK)
+    source_id, _ = news_world.add_source(own_store, "herald")
+    news_world.add_alert(own_store, watch, news_world.add_article(own_store, source_id, 1), "Fatemiyoun")
     done = call("deliveries", "replay", 1)
     assert is_one_sentence(done.err)
     assert "was not sent yet: it is pending" in done.err
     assert "not tried yet" in call("deliveries", "show", 1).out
 
 
-def test_a_refused_page_is_fetched_again(call, store):
-    source_id, _ = news_world.add_source(store, "herald")
-    news_world.add_article(store, source_id, 1)
-    with store.write() as tx:
+def test_a_refused_page_is_fetched_again(call, own_store):
+    source_id, _ = news_world.add_source(own_store, "herald")
+    news_world.add_article(own_store, source_id, 1)
+    with own_store.write() as tx:
         links.refused(tx, "link-1")
     for stage in ("fetch", "ingest"):
-        news_world.add_refusal(store, stage=stage, key="link-1")
+        news_world.add_refusal(own_store, stage=stage, key="link-1")
         refusal = only(call("refused", "list", "--stage", stage, "--json").records)
         assert only(call("refused", "retry", refusal["id"], "--json").records)["due"]
-        with store.read() as tx:
+        with own_store.read() as tx:
             row = links.get(tx, "link-1")
         assert row.state == "found"
         assert row.due_at
         assert call("refused", "list", "--json").records == []
 
 
-def test_a_refused_document_is_indexed_again(call, store):
-    source_id, _ = news_world.add_source(store, "herald")
-    article_id = news_world.add_article(store, source_id, 1)
-    with store.write() as tx:
+def test_a_refused_document_is_indexed_again(call, own_store):
+    source_id, _ = news_world.add_source(own_store, "herald")
+    article_id = news_world.add_article(own_store, source_id, 1)
+    with own_store.write() as tx:
         articles.index_again(tx, None, [article_id], None)
-    news_world.add_refusal(store, stage="index", key=article_id)
+    news_world.add_refusal(own_store, stage="index", key=article_id)
     assert call("refused", "retry", "--stage", "index").out.startswith("1 will be tried again")
-    with store.read() as tx:
+    with own_store.read() as tx:
         assert articles.unindexed(tx) == 1
 
 
-def test_a_refused_endpoint_is_read_again(call, store):
-    _, endpoint_id = news_world.add_source(store, "herald")
-    with store.write() as tx:
+def test_a_refused_endpoint_is_read_again(call, own_store):
+    _, endpoint_id = news_world.add_source(own_store, "herald")
+    with own_store.write() as tx:
         sources.note_reading(tx, endpoint_id, {"failures": 5, "due_at": None})
-    news_world.add_refusal(store, stage="discover", key=endpoint_id)
+    news_world.add_refusal(own_store, stage="discover", key=endpoint_id)
     assert call("refused", "retry", "--all").code == 0
-    with store.read() as tx:
+    with own_store.read() as tx:
         row = sources.endpoint(tx, endpoint_id)
     assert row.failures == 0
     assert row.due_at
 
 
-def test_what_is_gone_meanwhile_is_said_to_be(call, store):
-    news_world.add_refusal(store, key="nothing")
+def test_what_is_gone_meanwhile_is_said_to_be(call, own_store):
+    news_world.add_refusal(own_store, key="nothing")
     assert call("refused", "retry", "--all").out == "0 will be tried again; 1 had gone meanwhile.\n"
     assert call("refused", "retry", "--all").out == "Nothing of that kind is refused.\n"
 
 
-def test_refusals_are_listed_by_stage_and_reason(call, store):
-    news_world.add_refusal(store, key="a", reason="robots")
-    news_world.add_refusal(store, key="b", reason="too_big")
+def test_refusals_are_listed_by_stage_and_reason(call, own_store):
+    news_world.add_refusal(own_store, key="a", reason="robots")
+    news_world.add_refusal(own_store, key="b", reason="too_big")
     assert only(call("refused", "list", "--reason", "robots", "--json").records)["key"] == "a"
     assert len(call("refused", "list", "--json").records) == 2
     assert "too_big" in call("refused", "list").out
 
 
-def test_the_status_tells_how_everything_stands(call, alert, store):
-    with store.write() as tx:
+def test_the_status_tells_how_everything_stands(call, alert, own_store):
+    with own_store.write() as tx:
         processes.note(tx, "worker@here/1", "worker")
     found = only(call("status", "--json").records)
     assert found["sources"] == {"waiting": 1}
@@ -163,10 +163,10 @@ def test_the_status_tells_how_everything_stands(call, alert, store):
     assert "worker@here/1" in shown
 
 
-def test_the_status_tells_the_oldest_undelivered(call, store):
-    watch, _ = news_world.add_watch(store, "Fatemiyoun", HOOK)
-    source_id, _ = news_world.add_source(store, "herald")
-    news_world.add_alert(store, watch, news_world.add_article(store, source_id, 1), "Fatemiyoun")
+def test_the_status_tells_the_oldest_undelivered(call, own_store):
+    watch, _ = news_world.add_watch(own_store, "Fatemiyoun", HOOK)
+    source_id, _ = news_world.add_source(own_store, "herald")
+    news_world.add_alert(own_store, watch, news_world.add_article(own_store, source_id, 1), "Fatemiyoun")
     assert "Oldest undelivered: due 90 s ago" in call("status").out or "due 91 s ago" in call("status").out
 
 

@@ -68,12 +68,12 @@ def only(records):
     return one
 
 
-def rows(store, source_id):
-    with store.read() as tx:
+def rows(own_store, source_id):
+    with own_store.read() as tx:
         return list(tx.conn.execute(select(links).where(links.c.source_id == source_id)))
 
 
-def test_adding_a_site_finds_its_feed_and_takes_its_items_as_a_baseline(add, call, store):
+def test_adding_a_site_finds_its_feed_and_takes_its_items_as_a_baseline(add, call, own_store):
     call("watch", "add", "port", "--name", "harbour")
     added = only(add("http://herald.example").records)
     assert added["name"] == "The Harbour Herald"
@@ -83,10 +83,10 @@ def test_adding_a_site_finds_its_feed_and_takes_its_items_as_a_baseline(add, cal
     harbour = only(added["watches"])
     assert harbour["watch"] == "harbour"
     assert "port" in harbour["example"].lower()
-    found = rows(store, added["id"])
+    found = rows(own_store, added["id"])
     assert len(found) == added["baseline"]
     assert all(row.baseline and row.state == "found" and row.due_at for row in found)
-    with store.read() as tx:
+    with own_store.read() as tx:
         endpoint = only(sources.endpoints_of(tx, added["id"]))
         assert sources.get(tx, added["id"]).baseline_at is not None
     assert endpoint.read_at
@@ -121,9 +121,9 @@ def test_alert_since_alerts_for_the_newest_alone(add):
     assert added["baseline"] + added["alerting"] == added["endpoints"][0]["items"]
 
 
-def test_every_sets_the_rhythm(add, store):
+def test_every_sets_the_rhythm(add, own_store):
     added = only(add(HERALD, "--every", "90s").records)
-    with store.read() as tx:
+    with own_store.read() as tx:
         assert sources.get(tx, added["id"]).every_seconds == 90
         assert only(sources.endpoints_of(tx, added["id"])).interval_seconds == 90
 
@@ -138,7 +138,7 @@ def test_one_that_is_down_stops_no_other(add, call):
     assert "nowhere.example" in lines[-3]
 
 
-def test_headers_cookies_and_agent_go_to_the_site_and_are_kept(add, web, store):
+def test_headers_cookies_and_agent_go_to_the_site_and_are_kept(add, web, own_store):
     before = len(web.requests())
     options = ("--header", "X-Key: abc: d", "--cookie", "session=1=2", "--user-agent", "mybot/2 (+https://me.example)")
     added = only(add("http://vestnik.example", *options).records)
@@ -146,7 +146,7 @@ def test_headers_cookies_and_agent_go_to_the_site_and_are_kept(add, web, store):
     assert {each.headers["x-key"] for each in asked} == {"abc: d"}
     assert {each.headers["cookie"] for each in asked} == {"session=1=2"}
     assert {each.headers["user-agent"] for each in asked} == {"mybot/2 (+https://me.example)"}
-    with store.read() as tx:
+    with own_store.read() as tx:
         source = sources.get(tx, added["id"])
     assert (source.headers, source.cookies) == ({"X-Key": "abc: d"}, {"session": "1=2"})
     assert source.proxy == web.proxy
@@ -190,9 +190,9 @@ def test_a_source_is_paused_resumed_and_removed_by_any_of_its_names(add, call):
     assert is_one_sentence(call("source", "remove", HERALD).err)
 
 
-def test_a_list_tells_the_trouble_of_a_failing_source(add, call, store):
+def test_a_list_tells_the_trouble_of_a_failing_source(add, call, own_store):
     source_id = only(add(HERALD).records)["id"]
-    with store.write() as tx:
+    with own_store.write() as tx:
         endpoint = only(sources.endpoints_of(tx, source_id))
         sources.note_reading(tx, endpoint.id, {"failures": 3, "last_error": "The site blocks us.", "due_at": tx.now})
     listed = only(call("source", "list", "--json").records)
@@ -235,7 +235,7 @@ def test_feeds_of_an_import_are_added_under_the_names_that_they_have_there(call,
     assert only(call("source", "list", "--json").records)["name"] == "My feed"
 
 
-def test_a_backfill_takes_what_its_sitemaps_hold_in_the_range_and_never_alerts(add, call, store):
+def test_a_backfill_takes_what_its_sitemaps_hold_in_the_range_and_never_alerts(add, call, own_store):
     source_id = only(add("http://archive.example").records)["id"]
     done = call("source", "backfill", "archive.example", "--from", "2014-06-01", "--to", "2015-03-01", "--json")
     assert done.code == 0, done
@@ -243,7 +243,7 @@ def test_a_backfill_takes_what_its_sitemaps_hold_in_the_range_and_never_alerts(a
     assert (filled["within"], filled["added"]) == (9, 9)
     assert filled["undated"] == 6  # of the files that may reach into the range: 2014 to 2019
     assert [refused[0] for refused in filled["refused"]] == ["http://archive.example/gone.xml"]
-    past = [row for row in rows(store, source_id) if row.priority == BACKFILL]
+    past = [row for row in rows(own_store, source_id) if row.priority == BACKFILL]
     assert len(past) == 9
     assert all(row.baseline and row.due_at for row in past)
     again = only(call("source", "backfill", "archive.example", "--from", "2014-06-01", "--to", "2015-03-01", "--json").records)
@@ -257,14 +257,14 @@ def test_a_backfill_without_a_range_takes_everything(add, call):
     assert filled["added"] == 10 * 13
 
 
-def test_a_backfill_fetches_what_the_baseline_left(add, call, store):
+def test_a_backfill_fetches_what_the_baseline_left(add, call, own_store):
     source_id = only(add(HERALD).records)["id"]
-    with store.write() as tx:
+    with own_store.write() as tx:
         some = [row.id for row in tx.conn.execute(select(links.c.id).limit(3))]
         tx.conn.execute(update(links).where(links.c.id.in_(some)).values(due_at=None))
         assert sorted(health.unfetched(tx, some)) == sorted(some)
     assert only(call("source", "backfill", HERALD, "--json").records)["added"] == 3
-    assert all(row.due_at and row.baseline for row in rows(store, source_id))
+    assert all(row.due_at and row.baseline for row in rows(own_store, source_id))
 
 
 def test_a_sitemap_that_changed_last_before_the_range_is_not_read():

@@ -26,15 +26,15 @@ TEXTS = [
 
 
 @pytest.fixture
-def stored(store):
+def stored(own_store):
     """Four articles, read and indexed."""
-    source_id, _ = news_world.add_source(store, "herald")
+    source_id, _ = news_world.add_source(own_store, "herald")
     for number, text in enumerate(TEXTS):
-        news_world.add_article(store, source_id, number, title=f"Number {number}", text=text)
-    with store.read() as tx:
+        news_world.add_article(own_store, source_id, number, title=f"Number {number}", text=text)
+    with own_store.read() as tx:
         documents = [IndexDocument.of(each) for each in articles.newest(tx, limit=10)]
-    open_engine(load(), store).put(documents)
-    return store
+    open_engine(load(), own_store).put(documents)
+    return own_store
 
 
 def added(call, *args):
@@ -154,13 +154,13 @@ def test_what_begins_with_a_dash_is_said_so_that_it_is_read(call, stored):
     assert call(*shlex.split(command)[1:]).code == 0
 
 
-def test_a_form_steers_no_terminal(call, store):
-    source_id, _ = news_world.add_source(store, "herald")
+def test_a_form_steers_no_terminal(call, own_store):
+    source_id, _ = news_world.add_source(own_store, "herald")
     news_world.add_article(
-        store, source_id, 1, text="Kata'ib\u202e Hizballah\x1b (\u202bكتائب\x07 حزب\u202c) left, Kataib Hezbollah too."
+        own_store, source_id, 1, text="Kata'ib\u202e Hizballah\x1b (\u202bكتائب\x07 حزب\u202c) left, Kataib Hezbollah too."
     )
-    with store.read() as tx:
-        open_engine(load(), store).put([IndexDocument.of(each) for each in articles.newest(tx, limit=10)])
+    with own_store.read() as tx:
+        open_engine(load(), own_store).put([IndexDocument.of(each) for each in articles.newest(tx, limit=10)])
     out = call("watch", "add", KH).out
     assert not {"\x1b", "\x07", "\u202e", "\u202b"} & {*out}
     forms = [each["form"] for each in added(call, KH)["suggestions"]]

@@ -17,21 +17,22 @@ HOOK = "http://127.0.0.1:9/hook"
 
 
 @pytest.fixture
-def stored(store):
+def stored(own_store):
     """Three articles read and indexed, one of them ten days ago, and one that waits for the index."""
-    source_id, _ = news_world.add_source(store, "herald")
+    source_id, _ = news_world.add_source(own_store, "herald")
     for number, title in enumerate(["Veterans of Fatemiyoun return", "Port strike goes on", "An older story"]):
-        news_world.add_article(store, source_id, number, title=title, text=f"{title}. The Fatemiyoun were named {number} times.")
-    engine = open_engine(load(), store)
-    with store.write() as tx:
+        text = f"{title}. The Fatemiyoun were named {number} times."
+        news_world.add_article(own_store, source_id, number, title=title, text=text)
+    engine = open_engine(load(), own_store)
+    with own_store.write() as tx:
         found = articles.newest(tx, limit=10)
         old = next(each for each in found if each.title == "An older story")
         engine_documents = [IndexDocument.of(each, ()) for each in found if each is not old]
         for each in found:
             articles.index_again(tx, None, [each.id], None)
     engine.put(engine_documents)
-    news_world.add_article(store, source_id, 9, title="Not yet indexed")
-    return store
+    news_world.add_article(own_store, source_id, 9, title="Not yet indexed")
+    return own_store
 
 
 def only(records):
@@ -113,9 +114,9 @@ def test_every_option_is_kept(call):
     }
 
 
-def test_an_unset_level_stays_unset(call, store):
+def test_an_unset_level_stays_unset(call, own_store):
     call("watch", "add", "kataib")
-    with store.read() as tx:
+    with own_store.read() as tx:
         assert only(watches.every(tx)).level is None
 
 
@@ -169,11 +170,11 @@ def test_a_mute_ends_by_itself_or_by_hand(call):
     assert call("watch", "mute", "kataib", "--until", "2020-01-01").code == 1
 
 
-def test_a_removed_watch_is_gone_and_what_waited_for_it_is_cancelled(call, store):
-    watch, _ = news_world.add_watch(store, "kataib", HOOK)
-    source_id, _ = news_world.add_source(store, "herald")
-    article_id = news_world.add_article(store, source_id, 1)
-    news_world.add_alert(store, watch, article_id, "Fatemiyoun")
+def test_a_removed_watch_is_gone_and_what_waited_for_it_is_cancelled(call, own_store):
+    watch, _ = news_world.add_watch(own_store, "kataib", HOOK)
+    source_id, _ = news_world.add_source(own_store, "herald")
+    article_id = news_world.add_article(own_store, source_id, 1)
+    news_world.add_alert(own_store, watch, article_id, "Fatemiyoun")
     done = only(call("watch", "remove", "kataib", "--json").records)
     assert done == {"id": watch.id, "name": "kataib", "cancelled": 1}
     assert call("watch", "list", "--json").records == []
@@ -193,9 +194,9 @@ def test_an_export_is_imported_to_the_same_watches(call, store):
     assert len(call("watch", "list", "--json").records) == 2
 
 
-def test_what_is_exported_is_read_back_as_it_was(call, store):
+def test_what_is_exported_is_read_back_as_it_was(call, own_store):
     call("watch", "add", "a", "--alias", "b", "--quiet", "23:00-06:00")
-    with store.read() as tx:
+    with own_store.read() as tx:
         watch = only(watches.every(tx))
     watch_id, wanted = imported(json.dumps(exported(watch, {})))
     assert watch_id == watch.id
@@ -252,10 +253,10 @@ def test_text_that_is_no_utf8_and_surrogates_are_taken_and_shown(call):
     assert len(call("watch", "list", "--json").records) == 1
 
 
-def test_the_index_is_told_to_take_an_article_again(store):
-    source_id, _ = news_world.add_source(store, "herald")
-    article_id = news_world.add_article(store, source_id, 1)
-    with store.write() as tx:
+def test_the_index_is_told_to_take_an_article_again(own_store):
+    source_id, _ = news_world.add_source(own_store, "herald")
+    article_id = news_world.add_article(own_store, source_id, 1)
+    with own_store.write() as tx:
         articles.index_again(tx, None, [article_id], None)
         assert articles.unindexed(tx) == 0
         assert health.index_anew(tx, article_id)
