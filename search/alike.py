@@ -4,6 +4,7 @@ It owns these weights; it must not know names, watches or articles. Words come a
 little, less where one side is of a script that leaves vowels out; one of the sounds that romanisations confuse costs little.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from typing import NamedTuple
 VOWELS = frozenset("aeiou")
 SOUNDS = "aeiouywh'bcdfgjklmnpqrstvxzCDGHSTZ"
 INFINITE = float("inf")
+_ANY = 1 << 20  # hundredths: more than any way costs
+_LOST = 1.0  # a move may still save what two steps cost
 _WEAK = {**dict.fromkeys("aeiou", 0.3), "y": 0.3, "w": 0.45, "h": 0.35, "'": 0.0}
 _UNWRITTEN = {**dict.fromkeys("aeiou", 0.08), "y": 0.2, "w": 0.35, "h": 0.25, "'": 0.0}
 _NEAR = {
@@ -23,11 +26,25 @@ _NEAR = {
 }  # fmt: skip
 _OTHER_VOWEL = 0.3
 _MOVED = 0.5
+_HARD_FROM = 0.32  # more than a vowel costs
+_STEP_FROM = 0.5
 _PAIRS = {pair: weight for weight, pairs in reversed(_NEAR.items()) for each in pairs.split() for pair in (each, each[::-1])}
+_COSTS, _HARDS = 24, 10  # bits below the cost of a way, and below the hard part of it: one number says both and the steps; as a float, for Python adds those faster
+_UNIT = 100  # of a cost: all weights are whole hundredths
+
+
+def _weighed(weight: float) -> float:
+    hundredths = round(weight * _UNIT)
+    return float(hundredths << _COSTS | (hundredths << _HARDS if weight > _HARD_FROM else 0) | (weight > _STEP_FROM))
+
+
+_WHOLE = _weighed(1.0)
+_AS_MOVED = _weighed(_MOVED)
 _STEPS_FROM = {
-    a: {b: 0.0 if a == b else _PAIRS.get(a + b, _OTHER_VOWEL if a in VOWELS and b in VOWELS else 1.0) for b in SOUNDS}
+    a: {b: 0.0 if a == b else _weighed(_PAIRS.get(a + b, _OTHER_VOWEL if a in VOWELS and b in VOWELS else 1.0)) for b in SOUNDS}
     for a in SOUNDS
 }
+_ALONE = {kind: {sound: _weighed(weight) for sound, weight in weak.items()} for kind, weak in ((False, _WEAK), (True, _UNWRITTEN))}
 # For a first look, in C: three characters for a sound that weighs three times as much as a vowel; those that are confused
 # share two of them. A third of the distance of two outlines is about the cost of the way.
 _CLASSES = ("kqgGx", "sSzZCcjH", "tdTD", "pbfv", "l", "r", "m", "n")
@@ -54,18 +71,37 @@ def outline(reading: str, *, unwritten: bool = False) -> str:
 
 
 def cost(first: str, second: str, most: float, *, unwritten: bool = False) -> float:
-    """Of the cheapest way; infinite where it is more than ``most``, which ends the search for it early.
+    """Of the cheapest way; infinite where it is more than ``most``, which ends the search for it early."""
+    rows = _ways(first, second, int((most + _LOST) * _UNIT), unwritten)
+    return INFINITE if rows is None or (found := (int(rows[-1][-1]) >> _COSTS) / _UNIT) > most else found
+
+
+@lru_cache(maxsize=100_000)
+def apart(first: str, second: str, unwritten: bool = False) -> Apart:
+    """The same way, with what it is made of. ``unwritten``: vowels that one alone has cost next to nothing."""
+    rows = _ways(first, second, _ANY, unwritten)
+    assert rows is not None
+    whole = int(rows[-1][-1])
+    hard = whole >> _HARDS & (1 << _COSTS - _HARDS) - 1
+    return Apart((whole >> _COSTS) / _UNIT, hard / _UNIT, whole & (1 << _HARDS) - 1, _greatest(first, second, rows, unwritten))
+
+
+def _ways(first: str, second: str, most: int, unwritten: bool) -> list[list[float]] | None:
+    """The cheapest ways to each beginning of the one from each of the other; of those that cost as much, the one with the least
+    hard part. None where all cost more than ``most`` hundredths.
 
     The hottest loop of all: three of four steps to a new word of an article. So it is written out, without calls.
     """
-    weak = _UNWRITTEN if unwritten else _WEAK
-    theirs = [weak.get(sound, 1.0) for sound in second]
+    weak = _ALONE[unwritten]
+    theirs = [weak.get(sound, _WHOLE) for sound in second]
     above = [0.0, *accumulate(theirs)]
+    rows = [above]
     before: list[float] = []
     last = ""
+    least_of_use = float(most + 1 << _COSTS)
     for a in first:
-        steps = _STEPS_FROM.get(a, {a: 0.0})
-        mine = weak.get(a, 1.0)
+        steps = _steps_from(a)
+        mine = weak.get(a, _WHOLE)
         at = least = above[0] + mine
         row = [at]
         previous = ""
@@ -73,43 +109,38 @@ def cost(first: str, second: str, most: float, *, unwritten: bool = False) -> fl
             at += theirs[j]
             if (down := above[j + 1] + mine) < at:
                 at = down
-            if (step := above[j] + steps.get(b, 1.0)) < at:
+            if (step := above[j] + steps.get(b, _WHOLE)) < at:
                 at = step
-            if a == previous and b == last and a != b and (moved := before[j - 1] + _MOVED) < at:
+            if a == previous and b == last and a != b and (moved := before[j - 1] + _AS_MOVED) < at:
                 at = moved
             row.append(at)
             if at < least:  # noqa: PLR1730  min() is a call
                 least = at
             previous = b
-        if least > most + 1.0:  # a move may still save what two steps cost
-            return INFINITE
-        before, above, last = above, row, a
-    return above[-1] if above[-1] <= most else INFINITE
-
-
-@lru_cache(maxsize=100_000)
-def apart(first: str, second: str, unwritten: bool = False) -> Apart:
-    """The same way, with what it is made of. ``unwritten``: vowels that one alone has cost next to nothing."""
-    weak = _UNWRITTEN if unwritten else _WEAK
-    rows: list[list[Apart]] = [[Apart(0.0, 0.0, 0)]]
-    for sound in second:
-        rows[0].append(_add(rows[0][-1], weak.get(sound, 1.0)))
-    for i, a in enumerate(first, 1):
-        above = rows[-1]
-        row = [_add(above[0], weak.get(a, 1.0))]
-        for j, b in enumerate(second, 1):
-            ways = [
-                _add(above[j - 1], _STEPS_FROM.get(a, {}).get(b, float(a != b))),
-                _add(above[j], weak.get(a, 1.0)),
-                _add(row[-1], weak.get(b, 1.0)),
-            ]
-            if i > 1 and j > 1 and a == second[j - 2] != b == first[i - 2]:
-                ways.append(_add(rows[-2][j - 2], _MOVED))
-            row.append(min(ways))
+        if least >= least_of_use:
+            return None
         rows.append(row)
-    return rows[-1][-1]
+        before, above, last = above, row, a
+    return rows
 
 
-def _add(so_far: Apart, weight: float) -> Apart:
-    hard = weight if weight > _WEAK["h"] - 0.03 else 0.0
-    return Apart(so_far.cost + weight, so_far.hard + hard, so_far.steps + (weight > 0.5), max(so_far.most, weight))
+def _steps_from(sound: str) -> Mapping[str, float]:
+    return _STEPS_FROM.get(sound) or {sound: 0.0}
+
+
+def _greatest(first: str, second: str, rows: Sequence[Sequence[float]], unwritten: bool) -> float:
+    """The cost of the greatest step of the way, gone back from its end."""
+    weak = _ALONE[unwritten]
+    i, j, greatest = len(first), len(second), 0.0
+    while i or j:
+        whole, stepped = rows[i][j], 0.0
+        if i and j and whole == rows[i - 1][j - 1] + (stepped := _steps_from(first[i - 1]).get(second[j - 1], _WHOLE)):
+            i, j = i - 1, j - 1
+        elif i and whole == rows[i - 1][j] + (stepped := weak.get(first[i - 1], _WHOLE)):
+            i -= 1
+        elif j and whole == rows[i][j - 1] + (stepped := weak.get(second[j - 1], _WHOLE)):
+            j -= 1
+        else:
+            i, j, stepped = i - 2, j - 2, _AS_MOVED
+        greatest = max(greatest, stepped)
+    return (int(greatest) >> _COSTS) / _UNIT

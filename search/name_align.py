@@ -85,7 +85,7 @@ def _pairs(name: Name, stretch: Stretch) -> Iterator[Pair]:
         if not long and not stretch.tokens.all[place].named:  # long names have small words in them; short ones do not
             continue
         for end, heard in stretch.at(place):
-            if end <= stretch.end and not name.texts.isdisjoint(heard.alike):
+            if end <= stretch.end and not heard.alike.keys().isdisjoint(name.texts):
                 for unit in name.units:
                     pair = _pair(stretch, unit, place, end, heard.word) if unit.word.text in heard.alike else None
                     if pair is not None:

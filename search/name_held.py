@@ -4,8 +4,7 @@ It owns what is needed of a name before it is read, and how far its words may be
 Which word is the anchor depends on nothing but the name, so a table of one name reads as one of a hundred thousand does.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from search.name_align import LONG, Reading
@@ -16,30 +15,12 @@ from search.name_words import GIVEN, Word
 MOST_COST = {2: 0.45, LONG: 1.4}
 MOST_SHARE = {2: 0.22, LONG: 0.24}
 _MOST_LEFT = (0, 0, 0, 1, 2)  # words that stand nowhere, of names of as many words, or of four and more
-_MOST_TOGETHER = 36  # hundredths of the shares of all its words; and where one is left out
+MOST_TOGETHER = 36  # hundredths of the shares of all its words; and where one is left out
 _MOST_TOGETHER_IF_LEFT = 20
 _MOST_ALONE_UNWRITTEN = (0.0, 0.0, 0.0, 0.06, 0.12, 0.19)  # by letters
 _SURE_ALONE_UNWRITTEN = (0.0, 0.0, 0.0, 0.03, 0.06, 0.1)
 _MOST_ALONE = (0.0, 0.0, 0.05, 0.11, 0.16, 0.19)
 Key = TypeVar("Key", bound=Hashable)
-
-
-class Beside:
-    """The watched words that what stands beside an anchor may be near."""
-
-    def __init__(self, alike: Iterable[Mapping[str, int]]) -> None:
-        self._alike = list(alike)
-        self.texts: set[str] = set().union(*self._alike)
-
-    @cached_property
-    def shares(self) -> Mapping[str, int]:
-        """How far each is at least."""
-        found: dict[str, int] = {}
-        for alike in self._alike:
-            for text, hundredths in alike.items():
-                if hundredths < found.get(text, 100):
-                    found[text] = hundredths
-        return found
 
 
 class Held(Generic[Key]):
@@ -52,23 +33,23 @@ class Held(Generic[Key]):
         self.name = name
         self.size = min(len(name.wanted), LONG)
         self.anchors, others = needed(name)
-        self.others = frozenset(unit.word.text for unit in others)
+        self.others = tuple({unit.word.text: unit.word for unit in others}.values())
         self.parts = [
             (word.kind == "initial", tuple(unit.word.text for unit in name.units if number in unit.numbers))
             for number, word in enumerate(name.wanted)
         ]
 
-    def may_stand(self, anchor: Unit, hundredths: int, beside: Beside) -> bool:
-        """Cheap: whether enough of the other words may be beside the anchor, near enough together. Of ``others`` one must be."""
-        shares, left, total = beside.shares, 0, hundredths
+    def may_stand(self, anchor: Unit, hundredths: int, around: Sequence[Mapping[str, int]]) -> bool:
+        """Cheap: whether enough of the other words may be around the anchor, near enough together. Of ``others`` one must be."""
+        left, total = 0, hundredths
         for number, (is_initial, texts) in enumerate(self.parts):
             if number not in anchor.numbers:
-                least = min([shares.get(text, 100) for text in texts])
+                least = min([alike.get(text, 100) for text in texts for alike in around])
                 if least < 100:
                     total += least
                 elif not is_initial:
                     left += 1
-        return left <= most_left(len(self.parts)) and total <= (_MOST_TOGETHER_IF_LEFT if left else _MOST_TOGETHER)
+        return left <= most_left(len(self.parts)) and total <= (_MOST_TOGETHER_IF_LEFT if left else MOST_TOGETHER)
 
     def is_whole(self, anchor: Unit) -> bool:
         """Whether the name may be read of this word alone."""

@@ -6,7 +6,6 @@ It owns how many letters two keys may differ in; it must not know names, watches
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import product
 
 from search.name_words import CLASSES, Word
 
@@ -67,13 +66,10 @@ def _meanings(word: Word) -> set[str]:
 
 def keys_as_one(parts: Iterable[Word]) -> set[str]:
     """The keys that words have when they are written as one."""
-    found = set()
-    for keys in product(*(part.keys for part in parts)):
-        whole = ""
-        for key in keys:
-            whole += key[1:] if key[:1] == whole[-1:] else key
-        found.add(whole)
-    return found
+    found = [""]
+    for part in parts:
+        found = [whole + (key[1:] if key[:1] == whole[-1:] else key) for whole in found for key in part.keys]
+    return set(found)
 
 
 def _neighbours(key: str) -> Iterator[str]:

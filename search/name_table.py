@@ -6,11 +6,11 @@ Whoever reads an article looks up each of its words once: which watched words so
 next, so only new words cost anything.
 """
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Generic, NamedTuple, TypeVar
 
 from search.name_align import Pair, Reading, Stretch, between_cost, read
-from search.name_held import MOST_COST, MOST_SHARE, Anchor, Beside, Held, is_possible, most_alone
+from search.name_held import MOST_COST, MOST_SHARE, MOST_TOGETHER, Anchor, Held, is_possible, most_alone
 from search.name_near import Near, near
 from search.name_parts import Name, Unit
 from search.name_sounding import Heard, Sounding
@@ -29,40 +29,70 @@ class Found(NamedTuple, Generic[Key]):
     reading: Reading
 
 
+class _Other(NamedTuple, Generic[Key]):
+    """A name that waits under its anchor for one more of its words: ``hundredths`` are the anchor's share at least."""
+
+    hundredths: int
+    unit: Unit
+    other: Word
+    held: Held[Key]
+
+
 class _Waiting(Generic[Key]):
-    """The names that wait under the words that a printed one may be near, as of ``changes`` of the table."""
+    """The names that wait under the words that a printed one may be near, as of ``changes`` of the table; those that want
+    another of their words by its text.
+    """
 
     __slots__ = ("alone", "changes", "long", "short", "single")
 
     def __init__(self, names: "Names[Key]", heard: Heard) -> None:
         self.changes = names.changes
-        self.single: list[tuple[Held[Key], Unit, Near, float]] = []  # with the most that it may cost
+        self.single: list[tuple[Held[Key], Reading]] = []  # as if they stood at the beginning
         self.alone: list[Held[Key]] = []
-        self.short: list[tuple[int, Unit, Held[Key]]] = []  # with the anchor's share
-        self.long: list[tuple[int, Unit, Held[Key]]] = []
+        self.short: dict[str, list[_Other[Key]]] = {}
+        self.long: dict[str, list[_Other[Key]]] = {}
         for text, hundredths in heard.alike.items():
             anchor = names.anchors.get(text)
             if anchor is not None:
-                self._note(names, heard.word, anchor, hundredths)
+                self._note(names, heard, anchor, hundredths)
 
-    def _note(self, names: "Names[Key]", word: Word, anchor: Anchor[Key], hundredths: int) -> None:
+    def _note(self, names: "Names[Key]", heard: Heard, anchor: Anchor[Key], hundredths: int) -> None:
         share = hundredths / 100
         for unit, held in anchor.alone:
             if held.size > 1:
                 self.alone.append(held)
-            elif share <= (most := most_alone(unit.word, word)):
-                near = names.near(unit.word, word)
-                if near is not None and near.share <= most:
-                    self.single.append((held, unit, near, most))
+            elif share <= most_alone(unit.word, heard.word):
+                reading = _alone(names, unit, heard)
+                if reading is not None and names.may_count(held.name, reading):
+                    self.single.append((held, reading))
         if share <= MOST_SHARE[2]:
-            self.short += [(hundredths, unit, held) for unit, held in anchor.short]
-        self.long += [(hundredths, unit, held) for unit, held in anchor.long]
+            _note_others(self.short, anchor.short, hundredths)
+        _note_others(self.long, anchor.long, hundredths)
+
+
+def _alone(names: "Names[Key]", unit: Unit, heard: Heard) -> Reading | None:
+    near = names.near(unit.word, heard.word)
+    if near is None:
+        return None
+    pair = Pair(unit, 0, heard.parts, heard.word, near)
+    return Reading(pair.cost, (pair,), (), ()) if pair.cost <= most_alone(unit.word, heard.word) else None
+
+
+def _note_others(
+    noted: dict[str, list[_Other[Key]]], waiting: Sequence[tuple[Unit, Held[Key]]], hundredths: int
+) -> None:
+    for unit, held in waiting:
+        for other in held.others:
+            noted.setdefault(other.text, []).append(_Other(hundredths, unit, other, held))
 
 
 class Names(Generic[Key]):
-    """Names by a key of the caller's; they come and go at any time. Not for many threads."""
+    """Names by a key of the caller's; they come and go at any time. ``may_count`` tells of a name of one word and a reading of
+    it whether that is of use wherever it stands. Not for many threads.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, may_count: Callable[[Name, Reading], bool] = lambda _name, _reading: True) -> None:
+        self.may_count = may_count
         self._held: dict[Key, Held[Key]] = {}
         self.sounding = Sounding()
         self.anchors: dict[str, Anchor[Key]] = {}
@@ -74,7 +104,7 @@ class Names(Generic[Key]):
         self.remove(key)
         self._held[key] = held = Held(key, name)
         for unit in name.units:
-            self.sounding.add(unit.word)
+            self.sounding.add(unit.word, whole=unit.taken == 1)
         for unit in held.anchors:
             self.anchors.setdefault(unit.word.text, Anchor()).of(held, unit).append((unit, held))
         self.changes += 1
@@ -85,7 +115,7 @@ class Names(Generic[Key]):
         if held is None:
             return
         for unit in held.name.units:
-            self.sounding.remove(unit.word)
+            self.sounding.remove(unit.word, whole=unit.taken == 1)
         for unit in held.anchors:
             self.anchors[unit.word.text].of(held, unit).remove((unit, held))
         self.changes += 1
@@ -112,7 +142,7 @@ class Names(Generic[Key]):
             return
         page = _Page(self, tokens)
         for place, token in enumerate(tokens.all):
-            if token.capital:
+            if token.capital or token.hyphened:
                 for end, heard in page.at(place):
                     yield from page.look(place, end, heard)
 
@@ -123,12 +153,17 @@ class _Page(Generic[Key]):
     def __init__(self, names: Names[Key], tokens: Tokens) -> None:
         self.names = names
         self.tokens = tokens
-        self._at: dict[int, list[tuple[int, Heard]]] = {}
+        self._at: list[list[tuple[int, Heard]] | None] = [None] * len(tokens.all)
+        self._beside = [
+            [heard.alike for _, heard in self.at(place) if heard.alike] if token.named else []
+            for place, token in enumerate(tokens.all)
+        ]
+        self._texts: set[str] = set().union(*(alike for beside in self._beside for alike in beside))
         self._looked: set[tuple[int, int, int]] = set()
 
     def at(self, place: int) -> list[tuple[int, Heard]]:
         """What can be read as one word from there: each with where it ends and the watched words that it may be near."""
-        found = self._at.get(place)
+        found = self._at[place]
         if found is None:
             sounding = self.names.sounding
             self._at[place] = found = [(place + 1, sounding.heard(self.tokens.all[place].word))]
@@ -138,25 +173,41 @@ class _Page(Generic[Key]):
     def look(self, place: int, end: int, heard: Heard) -> Iterator[Found[Key]]:
         """For the names that wait under a word which this one may be near."""
         waiting: _Waiting[Key] = self.names.waiting(heard)
-        for held, unit, how, most in waiting.single:
-            pair = Pair(unit, place, end, heard.word, how)
-            if pair.cost <= most:
-                yield Found(held.key, held.name, Reading(pair.cost, (pair,), (), ()))
+        for held, reading in waiting.single if self.tokens.all[place].capital else ():
+            yield Found(held.key, held.name, reading._replace(pairs=(reading.pairs[0]._replace(start=place, end=end),)))
         for held in waiting.alone:
             yield from self._read(held, place)
-        yield from self._look_beside(waiting.short, self._neighbours(place, end), place)
-        yield from self._look_beside(waiting.long, self._around(place), place)
-
-    def _look_beside(
-        self, waiting: Sequence[tuple[int, Unit, Held[Key]]], alike: Iterator[Mapping[str, int]], place: int
-    ) -> Iterator[Found[Key]]:
-        """For those whose other words may stand beside their anchor."""
-        if not waiting:
-            return
-        beside = Beside(alike)
-        for hundredths, unit, held in waiting:
-            if not held.others.isdisjoint(beside.texts) and held.may_stand(unit, hundredths, beside):
+        if waiting.short and (texts := waiting.short.keys() & self._texts):
+            for held in self._short(waiting.short, texts, heard, self._neighbours(place, end)):
                 yield from self._read(held, place)
+        if waiting.long and (texts := waiting.long.keys() & self._texts):
+            for held in self._long(waiting.long, texts, [*self._around(place)]):
+                yield from self._read(held, place)
+
+    def _short(
+        self, waiting: Mapping[str, Sequence[_Other[Key]]], texts: Set[str], heard: Heard, beside: Iterable[Mapping[str, int]]
+    ) -> Iterator[Held[Key]]:
+        """Those whose other word stands beside their anchor, near enough together."""
+        seen = set()
+        for alike in beside:
+            for text in texts & alike.keys():
+                for each in waiting[text]:
+                    if each.hundredths + alike[text] <= MOST_TOGETHER and id(each.held) not in seen:
+                        seen.add(id(each.held))
+                        yield each.held
+
+    def _long(
+        self, waiting: Mapping[str, Sequence[_Other[Key]]], texts: Set[str], around: Sequence[Mapping[str, int]]
+    ) -> Iterator[Held[Key]]:
+        """Those of which another word stands around their anchor, and enough of the others."""
+        seen = set()
+        for text in texts & set().union(*around):
+            for each in waiting[text]:
+                key = (id(each.held), each.unit.first, each.unit.taken)
+                if key not in seen:
+                    seen.add(key)
+                    if each.held.may_stand(each.unit, each.hundredths, around):
+                        yield each.held
 
     def _read(self, held: Held[Key], place: int) -> Iterator[Found[Key]]:
         first, end = self._stretch(place, len(held.name.wanted) + _MARGIN)
@@ -179,27 +230,21 @@ class _Page(Generic[Key]):
 
     def _neighbours(self, place: int, end: int) -> Iterator[Mapping[str, int]]:
         """What the other word of a short name may be: all that is read before another bare word."""
-        ends = self.tokens.ends
+        ends, beside = self.tokens.ends, self._beside
         at, cost = end, 0.0
         while at < len(ends) and not ends[at - 1] and cost <= MOST_COST[2]:
-            yield from self._alike(at)
+            yield from beside[at]
             cost += between_cost(self.tokens, at)[0]
             at += 1
         at, cost = place - 1, 0.0
         while at >= 0 and not ends[at] and cost <= MOST_COST[2]:
-            yield from self._alike(at)
+            yield from beside[at]
             if at and not ends[at - 1]:
-                yield from self._alike(at - 1)  # with what is read as one with it
+                yield from beside[at - 1]  # with what is read as one with it
             cost += between_cost(self.tokens, at)[0]
             at -= 1
 
     def _around(self, place: int) -> Iterator[Mapping[str, int]]:
         for at in range(*self._stretch(place, _NEIGHBOURS)):
             if at != place:
-                yield from self._alike(at)
-
-    def _alike(self, place: int) -> Iterator[Mapping[str, int]]:
-        if self.tokens.all[place].named:
-            for _, heard in self.at(place):
-                if heard.alike:
-                    yield heard.alike
+                yield from self._beside[at]

@@ -33,6 +33,11 @@ class Token(NamedTuple):
     glued: bool  # an apostrophe stands before it: "Slov'jansk"
     named: bool  # printed as words of short names are: with a capital, glued to what is before, a particle
 
+    @property
+    def hyphened(self) -> bool:
+        """Without a capital, but a bare word of a name even so: "Sers el-liyaneh"."""
+        return self.named and not self.capital and self.word.kind == "bare"
+
 
 class _Chunks(dict[str, tuple[Token, ...]]):
     def __missing__(self, chunk: str) -> tuple[Token, ...]:
@@ -135,7 +140,8 @@ def as_one(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
     one, two = words[place], words[place + 1]
     if not one.named or not two.named:
         return
-    yield place + 2, (one.word, two.word)
+    if one.capital or two.capital:
+        yield place + 2, (one.word, two.word)
     end = place + 2
     while two.glued and end < len(words) and words[end].glued:
         end += 1
@@ -143,6 +149,6 @@ def as_one(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
         yield end, tuple(words[at].word for at in range(place, end))
     if two.word.kind == "particle" and place + 2 < len(words) and not ends[place + 1]:
         three = words[place + 2]
-        if three.named:
+        if three.named and (one.capital or three.capital):
             yield place + 3, (one.word, two.word, three.word)
             yield place + 3, (one.word, three.word)

@@ -72,7 +72,7 @@ class Variants:
     """Names by their words, as ``words_of`` gives them; they come and go at any time. Not for many threads."""
 
     def __init__(self) -> None:
-        self._names: Names[Words] = Names()
+        self._names: Names[Words] = Names(_may_count)
         self._uses: dict[Words, int] = {}
         self._scores: dict[Hashable, float] = {}
 
@@ -116,6 +116,12 @@ class Variants:
                 score = min(score, SCORER.least("strict") - _UNSURE)
             self._scores[key] = score
         return score
+
+
+def _may_count(name: Name, reading: Reading) -> bool:
+    """Whether it would count in a sentence where nothing speaks against it; no surroundings make it better."""
+    around = Context(begins=False, name_before=False, name_after=False, small=0, legal=name.legal)
+    return SCORER.score(measures(name, reading, around), of_use=SCORER.least("wide")) > 0.0
 
 
 def _best(variants: Sequence[Variant]) -> list[Variant]:
