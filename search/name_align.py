@@ -4,6 +4,7 @@ It owns the weights of what is left out or stands between; it must not know watc
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -82,7 +83,8 @@ def read(name: Name, stretch: Stretch) -> Reading | None:
 def _pairs(name: Name, stretch: Stretch) -> Iterator[Pair]:
     long = len(name.wanted) >= LONG
     for place in range(stretch.first, stretch.end):
-        if not long and not stretch.tokens.all[place].named:  # long names have small words in them; short ones do not
+        token = stretch.tokens.all[place]
+        if not token.named and not (long and _has_key(name, token.word)):  # long names have small words in them; short ones do not
             continue
         for end, heard in stretch.at(place):
             if end <= stretch.end and not heard.alike.keys().isdisjoint(name.texts):
@@ -90,6 +92,15 @@ def _pairs(name: Name, stretch: Stretch) -> Iterator[Pair]:
                     pair = _pair(stretch, unit, place, end, heard.word) if unit.word.text in heard.alike else None
                     if pair is not None:
                         yield pair
+
+
+@lru_cache(maxsize=10_000)
+def _keys(name: Name) -> frozenset[str]:
+    return frozenset(key for unit in name.units for key in unit.word.keys)
+
+
+def _has_key(name: Name, printed: Word) -> bool:
+    return not _keys(name).isdisjoint(printed.keys)
 
 
 def _pair(stretch: Stretch, unit: Unit, start: int, end: int, word: Word) -> Pair | None:

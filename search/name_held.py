@@ -41,15 +41,18 @@ class Held(Generic[Key]):
 
     def may_stand(self, anchor: Unit, hundredths: int, around: Sequence[Mapping[str, int]]) -> bool:
         """Cheap: whether enough of the other words may be around the anchor, near enough together. Of ``others`` one must be."""
-        left, total = 0, hundredths
+        left, total, most_left_out = 0, hundredths, most_left(len(self.parts))
         for number, (is_initial, texts) in enumerate(self.parts):
-            if number not in anchor.numbers:
-                least = min([alike.get(text, 100) for text in texts for alike in around])
-                if least < 100:
-                    total += least
-                elif not is_initial:
-                    left += 1
-        return left <= most_left(len(self.parts)) and total <= (_MOST_TOGETHER_IF_LEFT if left else MOST_TOGETHER)
+            if number in anchor.numbers:
+                continue
+            least = min([alike[text] for text in texts for alike in around if text in alike], default=None)
+            if least is not None:
+                total += least
+            elif not is_initial:
+                left += 1
+            if left > most_left_out or total > MOST_TOGETHER:
+                return False
+        return total <= (_MOST_TOGETHER_IF_LEFT if left else MOST_TOGETHER)
 
     def is_whole(self, anchor: Unit) -> bool:
         """Whether the name may be read of this word alone."""

@@ -4,6 +4,7 @@ It owns the keys that are held, and what is remembered of printed words; it must
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +15,6 @@ from search.name_words import Word, form_of, word_of
 _MANY = 6  # words that are rather glanced at together
 _FEW = 64  # new watched words that are looked at one by one
 _MOST_REMEMBERED = 100_000  # printed words
-_SHORTEST_AS_ONE = 3  # letters of the key: shorter ones sound like any two words
 _FARTHEST_AS_ONE = 21  # hundredths of a share; what is read as one word must be nearer than a word as it stands
 
 
@@ -135,7 +135,7 @@ class Sounding:
         return self._heard_as_one[text]
 
     def _hear_as_one(self, parts: Sequence[Word]) -> Heard | None:
-        keys = [key for key in keys_as_one(parts) if len(key) >= _SHORTEST_AS_ONE and key in self._whole.under]
+        keys = keys_as_one(parts) & self._whole.under.keys()
         if not keys:
             return None
         if not self._alike_as_one(keys, _roughly(parts)):
@@ -153,9 +153,14 @@ class Sounding:
 
 def _roughly(parts: Sequence[Word]) -> Word:
     """The parts as one word by their own sounds; what the word really sounds like takes twenty times as long to find."""
-    first = "".join(part.sounds for part in parts[:-1])
-    forms = tuple(form_of(first + form.sounds) for form in parts[-1].forms)
+    *before, last = parts
+    forms = tuple(form_of(reduce(_once, [*(part.sounds for part in before), form.sounds])) for form in last.forms)
     return Word("", "bare", parts[0].script, forms, (), parts[0].unwritten)
+
+
+def _once(one: str, two: str) -> str:
+    """A sound that is doubled where they meet is one."""
+    return one + two[1:] if one[-1:] == two[:1] else one + two
 
 
 def _glance_at(others: Iterable[Word], word: Word, found: dict[str, int]) -> None:

@@ -14,7 +14,7 @@ from search.name_held import MOST_COST, MOST_SHARE, MOST_TOGETHER, Anchor, Held,
 from search.name_near import Near, near
 from search.name_parts import Name, Unit
 from search.name_sounding import Heard, Sounding
-from search.name_tokens import Tokens, as_one
+from search.name_tokens import LONGEST_AS_ONE, Tokens, as_one
 from search.name_words import Word
 
 _MOST_REMEMBERED = 200_000  # pairs of words
@@ -176,13 +176,15 @@ class _Page(Generic[Key]):
         for held, reading in waiting.single if self.tokens.all[place].capital else ():
             yield Found(held.key, held.name, reading._replace(pairs=(reading.pairs[0]._replace(start=place, end=end),)))
         for held in waiting.alone:
-            yield from self._read(held, place)
+            yield from self._read(held, *self._stretch(place, len(held.name.wanted) + _MARGIN))
         if waiting.short and (texts := waiting.short.keys() & self._texts):
-            for held in self._short(waiting.short, texts, heard, self._neighbours(place, end)):
-                yield from self._read(held, place)
+            beside, first, last = self._neighbours(place, end)
+            for held in self._short(waiting.short, texts, heard, beside):
+                yield from self._read(held, first, last)
         if waiting.long and (texts := waiting.long.keys() & self._texts):
-            for held in self._long(waiting.long, texts, [*self._around(place)]):
-                yield from self._read(held, place)
+            around = [alike for at in range(*self._stretch(place, _NEIGHBOURS)) if at != place for alike in self._beside[at]]
+            for held in self._long(waiting.long, texts, around):
+                yield from self._read(held, *self._stretch(place, len(held.name.wanted) + _MARGIN))
 
     def _short(
         self, waiting: Mapping[str, Sequence[_Other[Key]]], texts: Set[str], heard: Heard, beside: Iterable[Mapping[str, int]]
@@ -201,7 +203,7 @@ class _Page(Generic[Key]):
     ) -> Iterator[Held[Key]]:
         """Those of which another word stands around their anchor, and enough of the others."""
         seen = set()
-        for text in texts & set().union(*around):
+        for text in set().union(*(texts & alike.keys() for alike in around)):
             for each in waiting[text]:
                 key = (id(each.held), each.unit.first, each.unit.taken)
                 if key not in seen:
@@ -209,8 +211,7 @@ class _Page(Generic[Key]):
                     if each.held.may_stand(each.unit, each.hundredths, around):
                         yield each.held
 
-    def _read(self, held: Held[Key], place: int) -> Iterator[Found[Key]]:
-        first, end = self._stretch(place, len(held.name.wanted) + _MARGIN)
+    def _read(self, held: Held[Key], first: int, end: int) -> Iterator[Found[Key]]:
         looked = (id(held), first, end)
         if looked in self._looked:
             return
@@ -228,23 +229,23 @@ class _Page(Generic[Key]):
             end += 1
         return first, end
 
-    def _neighbours(self, place: int, end: int) -> Iterator[Mapping[str, int]]:
-        """What the other word of a short name may be: all that is read before another bare word."""
+    def _neighbours(self, place: int, end: int) -> tuple[list[Mapping[str, int]], int, int]:
+        """What the other word of a short name may be: all that is read before another bare word. And from where to where that
+        may stand.
+        """
         ends, beside = self.tokens.ends, self._beside
-        at, cost = end, 0.0
-        while at < len(ends) and not ends[at - 1] and cost <= MOST_COST[2]:
-            yield from beside[at]
-            cost += between_cost(self.tokens, at)[0]
-            at += 1
-        at, cost = place - 1, 0.0
-        while at >= 0 and not ends[at] and cost <= MOST_COST[2]:
-            yield from beside[at]
-            if at and not ends[at - 1]:
-                yield from beside[at - 1]  # with what is read as one with it
-            cost += between_cost(self.tokens, at)[0]
-            at -= 1
-
-    def _around(self, place: int) -> Iterator[Mapping[str, int]]:
-        for at in range(*self._stretch(place, _NEIGHBOURS)):
-            if at != place:
-                yield from self._beside[at]
+        found: list[Mapping[str, int]] = []
+        last, cost = end, 0.0
+        while last < len(ends) and not ends[last - 1] and cost <= MOST_COST[2]:
+            found += beside[last]
+            cost += between_cost(self.tokens, last)[0]
+            last += 1
+        first, cost = place, 0.0
+        while first and not ends[first - 1] and cost <= MOST_COST[2]:
+            first -= 1
+            found += beside[first]
+            cost += between_cost(self.tokens, first)[0]
+        if first < place and first and not ends[first - 1]:
+            first -= 1  # what is read as one with it
+            found += beside[first]
+        return found, first, self._stretch(last - 1, LONGEST_AS_ONE)[1]

@@ -15,6 +15,8 @@ _PAUSES = frozenset(',،、()[]–—/«»“”„"')
 _APOSTROPHES = frozenset("'’‘ʼʻ`´")
 _GLUE = _APOSTROPHES | frozenset("-‐‑\u200c")
 _LEGAL_FIRST = frozenset(form[0] for form in LEGAL)
+LONGEST_AS_ONE = 3  # words, but for those that apostrophes part
+_SHORTEST_AS_ONE = 3  # letters of keys
 _MOST_REMEMBERED = 100_000
 _UNREAD = Word("", "bare", "other", (form_of(""),), ())
 
@@ -71,7 +73,7 @@ def _token(word: str, printed: str, *, before: str, after: str) -> Token:
         stop=not _STOPS.isdisjoint(after) and not (after == "." and (len(printed) == 1 or word in ABBREVIATED)),
         legal=word in _LEGAL_FIRST,
         glued=before in _APOSTROPHES,
-        named=capital or before in _GLUE or read.kind in {"particle", "general"},
+        named=capital or before in _GLUE or word[0].isdecimal() or read.kind in {"particle", "general"},
     )
 
 
@@ -140,7 +142,7 @@ def as_one(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
     one, two = words[place], words[place + 1]
     if not one.named or not two.named:
         return
-    if one.capital or two.capital:
+    if (one.capital or two.capital or two.glued) and _may_be_one(one, two):
         yield place + 2, (one.word, two.word)
     end = place + 2
     while two.glued and end < len(words) and words[end].glued:
@@ -150,5 +152,14 @@ def as_one(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
     if two.word.kind == "particle" and place + 2 < len(words) and not ends[place + 1]:
         three = words[place + 2]
         if three.named and (one.capital or three.capital):
-            yield place + 3, (one.word, two.word, three.word)
-            yield place + 3, (one.word, three.word)
+            if _may_be_one(one, two, three):
+                yield place + 3, (one.word, two.word, three.word)
+            if _may_be_one(one, three):
+                yield place + 3, (one.word, three.word)
+
+
+def _may_be_one(*parts: Token) -> bool:
+    """Whether it sounds like more than any two words do, is parted by an apostrophe alone, or is letters in a row."""
+    if parts[1].glued or all(len(part.word.text) == 1 for part in parts):
+        return True
+    return sum(max(map(len, part.word.keys), default=0) for part in parts) >= _SHORTEST_AS_ONE
