@@ -12,7 +12,6 @@ from typing import NamedTuple
 VOWELS = frozenset("aeiou")
 SOUNDS = "aeiouywh'bcdfgjklmnpqrstvxzCDGHSTZ"
 INFINITE = float("inf")
-_ANY = 1 << 20  # hundredths: more than any way costs
 _LOST = 1.0  # a move may still save what two steps cost
 _WEAK = {**dict.fromkeys("aeiou", 0.3), "y": 0.3, "w": 0.45, "h": 0.35, "'": 0.0}
 _UNWRITTEN = {**dict.fromkeys("aeiou", 0.08), "y": 0.2, "w": 0.35, "h": 0.25, "'": 0.0}
@@ -29,7 +28,8 @@ _MOVED = 0.5
 _HARD_FROM = 0.32  # more than a vowel costs
 _STEP_FROM = 0.5
 _PAIRS = {pair: weight for weight, pairs in reversed(_NEAR.items()) for each in pairs.split() for pair in (each, each[::-1])}
-_COSTS, _HARDS = 24, 10  # bits below the cost of a way, and below the hard part of it: one number says both and the steps; as a float, for Python adds those faster
+# A way is one number: its cost, the hard part of that below, its steps below that. A float, for Python adds those faster.
+_COSTS, _HARDS = 24, 10  # bits below each
 _UNIT = 100  # of a cost: all weights are whole hundredths
 
 
@@ -44,7 +44,7 @@ _STEPS_FROM = {
     a: {b: 0.0 if a == b else _weighed(_PAIRS.get(a + b, _OTHER_VOWEL if a in VOWELS and b in VOWELS else 1.0)) for b in SOUNDS}
     for a in SOUNDS
 }
-_ALONE = {kind: {sound: _weighed(weight) for sound, weight in weak.items()} for kind, weak in ((False, _WEAK), (True, _UNWRITTEN))}
+_ALONE = [{sound: _weighed(weight) for sound, weight in weak.items()} for weak in (_WEAK, _UNWRITTEN)]
 # For a first look, in C: three characters for a sound that weighs three times as much as a vowel; those that are confused
 # share two of them. A third of the distance of two outlines is about the cost of the way.
 _CLASSES = ("kqgGx", "sSzZCcjH", "tdTD", "pbfv", "l", "r", "m", "n")
@@ -72,23 +72,23 @@ def outline(reading: str, *, unwritten: bool = False) -> str:
 
 def cost(first: str, second: str, most: float, *, unwritten: bool = False) -> float:
     """Of the cheapest way; infinite where it is more than ``most``, which ends the search for it early."""
-    rows = _ways(first, second, int((most + _LOST) * _UNIT), unwritten)
+    rows = _ways(first, second, most, unwritten)
     return INFINITE if rows is None or (found := (int(rows[-1][-1]) >> _COSTS) / _UNIT) > most else found
 
 
 @lru_cache(maxsize=100_000)
 def apart(first: str, second: str, unwritten: bool = False) -> Apart:
     """The same way, with what it is made of. ``unwritten``: vowels that one alone has cost next to nothing."""
-    rows = _ways(first, second, _ANY, unwritten)
+    rows = _ways(first, second, INFINITE, unwritten)
     assert rows is not None
     whole = int(rows[-1][-1])
     hard = whole >> _HARDS & (1 << _COSTS - _HARDS) - 1
     return Apart((whole >> _COSTS) / _UNIT, hard / _UNIT, whole & (1 << _HARDS) - 1, _greatest(first, second, rows, unwritten))
 
 
-def _ways(first: str, second: str, most: int, unwritten: bool) -> list[list[float]] | None:
+def _ways(first: str, second: str, most: float, unwritten: bool) -> list[list[float]] | None:
     """The cheapest ways to each beginning of the one from each of the other; of those that cost as much, the one with the least
-    hard part. None where all cost more than ``most`` hundredths.
+    hard part. None where all cost more than ``most``, or nearly.
 
     The hottest loop of all: three of four steps to a new word of an article. So it is written out, without calls.
     """
@@ -98,7 +98,7 @@ def _ways(first: str, second: str, most: int, unwritten: bool) -> list[list[floa
     rows = [above]
     before: list[float] = []
     last = ""
-    least_of_use = float(most + 1 << _COSTS)
+    farthest = (most + _LOST) * _UNIT * (1 << _COSTS)
     for a in first:
         steps = _steps_from(a)
         mine = weak.get(a, _WHOLE)
@@ -117,7 +117,7 @@ def _ways(first: str, second: str, most: int, unwritten: bool) -> list[list[floa
             if at < least:  # noqa: PLR1730  min() is a call
                 least = at
             previous = b
-        if least >= least_of_use:
+        if least > farthest:
             return None
         rows.append(row)
         before, above, last = above, row, a

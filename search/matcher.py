@@ -125,7 +125,7 @@ class Matcher:
         self._place(held)
         for words in held.names():
             self._varying.setdefault(words, []).append(held)
-            self._variants.add(words)
+            self._variants.add(words, level)
 
     def remove(self, watch_id: WatchId) -> None:
         """Forget this watch; nothing happens where it is not held."""
@@ -136,7 +136,7 @@ class Matcher:
             self._varying[words].remove(held)
             if not self._varying[words]:
                 del self._varying[words]
-            self._variants.remove(words)
+            self._variants.remove(words, held.level)
 
     def match(self, document: Document) -> list[Found]:
         """The watches that this article satisfies, in the order they were added, with the places that did it."""
@@ -207,7 +207,7 @@ class Verifier:
         self._held = _Held(WatchId(""), plain(query.tree), level, frozenset(map(names.normal, vetoes)), 0)
         self._variants = Variants()
         for words in self._held.names():
-            self._variants.add(words)
+            self._variants.add(words, level)
 
     def hits(self, document: Document) -> Sequence[Hit] | None:
         """Of an article that satisfies it; None where it does not."""

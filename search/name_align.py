@@ -15,7 +15,7 @@ from search.name_tokens import Tokens
 from search.name_words import Word
 
 LONG = 3  # words of a name; shorter ones have less to go by
-_LEFT_OUT = {"bare": 0.8, "general": 0.5, "patronymic": 0.45, "initial": 0.2, "particle": 0.0}
+LEFT_OUT = {"bare": 0.8, "general": 0.5, "patronymic": 0.45, "initial": 0.2, "particle": 0.0}
 _BETWEEN = {"bare": 0.45, "general": 0.35, "patronymic": 0.2, "initial": 0.15, "particle": 0.02}
 _LEGAL_BETWEEN = 0.05
 _JOINED = 0.05
@@ -84,8 +84,8 @@ def _pairs(name: Name, stretch: Stretch) -> Iterator[Pair]:
     long = len(name.wanted) >= LONG
     for place in range(stretch.first, stretch.end):
         token = stretch.tokens.all[place]
-        if not token.named and not (long and _has_key(name, token.word)):  # long names have small words in them; short ones do not
-            continue
+        if not token.named and not (long and _has_key(name, token.word)):
+            continue  # long names have small words in them; short ones do not
         for end, heard in stretch.at(place):
             if end <= stretch.end and not heard.alike.keys().isdisjoint(name.texts):
                 for unit in name.units:
@@ -141,7 +141,7 @@ def _after(name: Name, tokens: Tokens, held: Reading, pair: Pair) -> Reading:
 
 def _left_out(name: Name, numbers: Iterable[int]) -> float:
     """What it costs that these words of the name stand nowhere."""
-    return sum(_LEFT_OUT[name.wanted[number].kind] for number in numbers)
+    return sum(LEFT_OUT[name.wanted[number].kind] for number in numbers)
 
 
 def between_cost(tokens: Tokens, place: int) -> tuple[float, bool]:

@@ -4,10 +4,10 @@ It owns what is needed of a name before it is read, and how far its words may be
 Which word is the anchor depends on nothing but the name, so a table of one name reads as one of a hundred thousand does.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from search.name_align import LONG, Reading
+from search.name_align import LEFT_OUT, LONG, Reading
 from search.name_parts import Name, Unit
 from search.name_words import GIVEN, Word
 
@@ -15,8 +15,9 @@ from search.name_words import GIVEN, Word
 MOST_COST = {2: 0.45, LONG: 1.4}
 MOST_SHARE = {2: 0.22, LONG: 0.24}
 _MOST_LEFT = (0, 0, 0, 1, 2)  # words that stand nowhere, of names of as many words, or of four and more
-MOST_TOGETHER = 36  # hundredths of the shares of all its words; and where one is left out
+MOST_TOGETHER = {2: 24, LONG: 36}  # hundredths of the shares of all its words; and where one is left out
 _MOST_TOGETHER_IF_LEFT = 20
+MOST_SECOND = {2: 10, LONG: 14}  # hundredths of the greatest share but one
 _MOST_ALONE_UNWRITTEN = (0.0, 0.0, 0.0, 0.06, 0.12, 0.19)  # by letters
 _SURE_ALONE_UNWRITTEN = (0.0, 0.0, 0.0, 0.03, 0.06, 0.1)
 _MOST_ALONE = (0.0, 0.0, 0.05, 0.11, 0.16, 0.19)
@@ -33,26 +34,33 @@ class Held(Generic[Key]):
         self.name = name
         self.size = min(len(name.wanted), LONG)
         self.anchors, others = needed(name)
-        self.others = tuple({unit.word.text: unit.word for unit in others}.values())
+        self.others = tuple(dict.fromkeys(unit.word.text for unit in others))
         self.parts = [
-            (word.kind == "initial", tuple(unit.word.text for unit in name.units if number in unit.numbers))
+            (LEFT_OUT[word.kind], tuple(unit.word.text for unit in name.units if number in unit.numbers))
             for number, word in enumerate(name.wanted)
         ]
 
-    def may_stand(self, anchor: Unit, hundredths: int, around: Sequence[Mapping[str, int]]) -> bool:
-        """Cheap: whether enough of the other words may be around the anchor, near enough together. Of ``others`` one must be."""
-        left, total, most_left_out = 0, hundredths, most_left(len(self.parts))
-        for number, (is_initial, texts) in enumerate(self.parts):
+    def may_stand(self, anchor: Unit, hundredths: int, around: Callable[[str], Iterable[tuple[int, float]]]) -> bool:
+        """Cheap: whether enough of the other words may be around the anchor, near enough together. Of ``others`` one must be.
+        ``around`` tells of a text where it may be read: how far the word there is from it, in hundredths of a share, and what it
+        costs that others stand between that and the anchor.
+        """
+        left, left_out, shares, gap = 0, hundredths / 100, [hundredths], 0.0
+        for number, (cost, texts) in enumerate(self.parts):
             if number in anchor.numbers:
                 continue
-            least = min([alike[text] for text in texts for alike in around if text in alike], default=None)
-            if least is not None:
-                total += least
-            elif not is_initial:
-                left += 1
-            if left > most_left_out or total > MOST_TOGETHER:
-                return False
-        return total <= (_MOST_TOGETHER_IF_LEFT if left else MOST_TOGETHER)
+            found = [each for text in texts for each in around(text)]
+            if found:
+                shares.append(min(found)[0])
+                gap = min([share / 100 + between for share, between in found])
+            else:
+                left += self.name.wanted[number].kind != "initial"
+                left_out += cost
+                if left > most_left(len(self.parts)) or left_out > MOST_COST[LONG]:
+                    return False
+        if len(shares) == 2 and left_out + gap > MOST_COST[LONG]:
+            return False
+        return are_near(shares, self.size) and (not left or sum(shares) <= _MOST_TOGETHER_IF_LEFT)
 
     def is_whole(self, anchor: Unit) -> bool:
         """Whether the name may be read of this word alone."""
@@ -109,6 +117,11 @@ def may_be_sure(name: Name, reading: Reading) -> bool:
     if len(name.wanted) > 1 or not printed.unwritten:
         return True
     return share <= _SURE_ALONE_UNWRITTEN[min(len(printed.text), len(_SURE_ALONE_UNWRITTEN) - 1)]
+
+
+def are_near(shares: Sequence[int], size: int) -> bool:
+    """Whether words may be as far apart as this, by hundredths of their shares, in one name."""
+    return sum(shares) <= MOST_TOGETHER[size] and (len(shares) < 2 or sorted(shares)[-2] <= MOST_SECOND[size])
 
 
 def most_left(words: int) -> int:

@@ -33,7 +33,7 @@ class Name:
         held = [part for part in parts if isinstance(part, Word)]
         self.wanted = tuple(word for word in held if word.kind != "particle") or tuple(held)
         self.units = tuple(_units(held, self.wanted))
-        self.texts = frozenset(unit.word.text for unit in self.units)
+        self.texts = tuple(dict.fromkeys(unit.word.text for unit in self.units))
 
 
 def legal_parts(words: Iterable[str]) -> Iterator[Word | str]:

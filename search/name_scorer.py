@@ -8,14 +8,15 @@ import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from importlib import resources
-from math import exp, inf, log
+from itertools import repeat
+from math import exp, inf
 from typing import Any
 
 from copytaster.watches import Level
 from search.name_measures import Measures
 
 Group = Callable[[Sequence[float]], float]
-_TOGETHER = 15  # trees that are summed before it is asked whether the rest can matter
+TOGETHER = 15  # trees that are summed before it is asked whether the rest can matter
 
 
 class Scorer:
@@ -29,14 +30,13 @@ class Scorer:
         return numbers
 
     @cached_property
-    def _groups(self) -> list[tuple[Group, float]]:
-        """Trees some at a time, as a function each, ten times as fast as walking them; and what the rest can still add."""
-        trees = self._numbers["trees"]
-        made = []
-        for at in range(0, len(trees), _TOGETHER):
-            source = " + ".join(_source(tree) for tree in trees[at : at + _TOGETHER])
+    def _groups(self) -> list[Group]:
+        """Trees some at a time, as a function each, ten times as fast as walking them."""
+        trees, made = self._numbers["trees"], []
+        for at in range(0, len(trees), TOGETHER):
+            source = " + ".join(_source(tree) for tree in trees[at : at + TOGETHER])
             group: Group = eval(f"lambda m: {source}")  # noqa: S307  of the numbers in our own file, each made a float
-            made.append((group, sum(map(_most, trees[at + _TOGETHER :]))))
+            made.append(group)
         return made
 
     @cached_property
@@ -47,13 +47,12 @@ class Scorer:
         """The score from which on a reading counts at this level."""
         return self._least[level]
 
-    def score(self, measured: Sequence[float], *, of_use: float = 0.0) -> float:
-        """0 to 1; 0 as soon as it can't reach ``of_use``."""
+    def score(self, measured: Sequence[float], *, of_use: Level | None = None) -> float:
+        """0 to 1; 0 as soon as the trees so far say less than of any reading known that counts at level ``of_use``."""
         total: float = self._numbers["base"]
-        least = log(of_use / (1 - of_use)) if of_use else -inf
-        for group, most in self._groups:
+        for group, gate in zip(self._groups, self._numbers["gates"][of_use] if of_use else repeat(-inf), strict=False):
             total += group(measured)
-            if total + most < least:
+            if total < gate:
                 return 0.0
         return 1 / (1 + exp(-total))
 
@@ -65,10 +64,6 @@ def _source(tree: Sequence[Sequence[float]], node: int = 0) -> str:
         return repr(float(value[node]))
     fits, else_ = _source(tree, int(left[node])), _source(tree, int(right[node]))
     return f"({fits} if m[{int(measure[node])}] <= {float(value[node])!r} else {else_})"
-
-
-def _most(tree: Sequence[Sequence[float]]) -> float:
-    return max(value for measure, value in zip(tree[0], tree[1], strict=True) if measure < 0)
 
 
 SCORER = Scorer()

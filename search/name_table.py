@@ -6,11 +6,14 @@ Whoever reads an article looks up each of its words once: which watched words so
 next, so only new words cost anything.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cached_property
+from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
 
 from search.name_align import Pair, Reading, Stretch, between_cost, read
-from search.name_held import MOST_COST, MOST_SHARE, MOST_TOGETHER, Anchor, Held, is_possible, most_alone
+from search.name_held import MOST_COST, MOST_SHARE, Anchor, Held, are_near, is_possible, most_alone
 from search.name_near import Near, near
 from search.name_parts import Name, Unit
 from search.name_sounding import Heard, Sounding
@@ -34,7 +37,6 @@ class _Other(NamedTuple, Generic[Key]):
 
     hundredths: int
     unit: Unit
-    other: Word
     held: Held[Key]
 
 
@@ -63,7 +65,7 @@ class _Waiting(Generic[Key]):
                 self.alone.append(held)
             elif share <= most_alone(unit.word, heard.word):
                 reading = _alone(names, unit, heard)
-                if reading is not None and names.may_count(held.name, reading):
+                if reading is not None and names.may_count(held.key, held.name, reading):
                     self.single.append((held, reading))
         if share <= MOST_SHARE[2]:
             _note_others(self.short, anchor.short, hundredths)
@@ -78,20 +80,19 @@ def _alone(names: "Names[Key]", unit: Unit, heard: Heard) -> Reading | None:
     return Reading(pair.cost, (pair,), (), ()) if pair.cost <= most_alone(unit.word, heard.word) else None
 
 
-def _note_others(
-    noted: dict[str, list[_Other[Key]]], waiting: Sequence[tuple[Unit, Held[Key]]], hundredths: int
-) -> None:
+def _note_others(noted: dict[str, list[_Other[Key]]], waiting: Sequence[tuple[Unit, Held[Key]]], hundredths: int) -> None:
     for unit, held in waiting:
-        for other in held.others:
-            noted.setdefault(other.text, []).append(_Other(hundredths, unit, other, held))
+        other = _Other(hundredths, unit, held)
+        for text in held.others:
+            noted.setdefault(text, []).append(other)
 
 
 class Names(Generic[Key]):
-    """Names by a key of the caller's; they come and go at any time. ``may_count`` tells of a name of one word and a reading of
-    it whether that is of use wherever it stands. Not for many threads.
+    """Names by a key of the caller's; they come and go at any time. ``may_count`` tells of a key, its name of one word and a
+    reading of that whether it is of use wherever it stands. Not for many threads.
     """
 
-    def __init__(self, may_count: Callable[[Name, Reading], bool] = lambda _name, _reading: True) -> None:
+    def __init__(self, may_count: Callable[[Key, Name, Reading], bool] = lambda *_: True) -> None:
         self.may_count = may_count
         self._held: dict[Key, Held[Key]] = {}
         self.sounding = Sounding()
@@ -154,11 +155,12 @@ class _Page(Generic[Key]):
         self.names = names
         self.tokens = tokens
         self._at: list[list[tuple[int, Heard]] | None] = [None] * len(tokens.all)
-        self._beside = [
-            [heard.alike for _, heard in self.at(place) if heard.alike] if token.named else []
-            for place, token in enumerate(tokens.all)
-        ]
-        self._texts: set[str] = set().union(*(alike for beside in self._beside for alike in beside))
+        self._where: dict[str, list[tuple[int, int]]] = {}  # watched words: the places that they may be read at, how far at least
+        for place, token in enumerate(tokens.all):
+            if token.named:
+                for _, heard in self.at(place):
+                    for text, hundredths in heard.alike.items():
+                        self._where.setdefault(text, []).append((place, hundredths))
         self._looked: set[tuple[int, int, int]] = set()
 
     def at(self, place: int) -> list[tuple[int, Heard]]:
@@ -177,39 +179,46 @@ class _Page(Generic[Key]):
             yield Found(held.key, held.name, reading._replace(pairs=(reading.pairs[0]._replace(start=place, end=end),)))
         for held in waiting.alone:
             yield from self._read(held, *self._stretch(place, len(held.name.wanted) + _MARGIN))
-        if waiting.short and (texts := waiting.short.keys() & self._texts):
-            beside, first, last = self._neighbours(place, end)
-            for held in self._short(waiting.short, texts, heard, beside):
-                yield from self._read(held, first, last)
-        if waiting.long and (texts := waiting.long.keys() & self._texts):
-            around = [alike for at in range(*self._stretch(place, _NEIGHBOURS)) if at != place for alike in self._beside[at]]
-            for held in self._long(waiting.long, texts, around):
-                yield from self._read(held, *self._stretch(place, len(held.name.wanted) + _MARGIN))
+        if waiting.short and (texts := waiting.short.keys() & self._where.keys()):
+            yield from self._short(waiting.short, texts, place, end)
+        if waiting.long and (texts := waiting.long.keys() & self._where.keys()):
+            yield from self._long(waiting.long, texts, place, end)
 
     def _short(
-        self, waiting: Mapping[str, Sequence[_Other[Key]]], texts: Set[str], heard: Heard, beside: Iterable[Mapping[str, int]]
-    ) -> Iterator[Held[Key]]:
-        """Those whose other word stands beside their anchor, near enough together."""
-        seen = set()
-        for alike in beside:
-            for text in texts & alike.keys():
-                for each in waiting[text]:
-                    if each.hundredths + alike[text] <= MOST_TOGETHER and id(each.held) not in seen:
-                        seen.add(id(each.held))
-                        yield each.held
+        self, waiting: Mapping[str, Sequence[_Other[Key]]], texts: AbstractSet[str], place: int, end: int
+    ) -> Iterator[Found[Key]]:
+        """For those whose other word stands beside their anchor, near enough together."""
+        first, last = self._beside(place, end)
+        for text in texts:
+            for at, hundredths in self._where[text]:
+                if first <= at < last and at != place:
+                    for each in waiting[text]:
+                        if are_near((each.hundredths, hundredths), 2):
+                            yield from self._read(each.held, first, self._stretch(last - 1, LONGEST_AS_ONE)[1])
 
     def _long(
-        self, waiting: Mapping[str, Sequence[_Other[Key]]], texts: Set[str], around: Sequence[Mapping[str, int]]
-    ) -> Iterator[Held[Key]]:
-        """Those of which another word stands around their anchor, and enough of the others."""
+        self, waiting: Mapping[str, Sequence[_Other[Key]]], texts: AbstractSet[str], place: int, end: int
+    ) -> Iterator[Found[Key]]:
+        """For those of which another word stands around their anchor, and enough of the others."""
+        first, last = self._stretch(place, _NEIGHBOURS)
+        costs, where = self._costs, self._where
+
+        def around(text: str) -> list[tuple[int, float]]:
+            return [
+                (hundredths, costs[at] - costs[end] if at >= end else max(0.0, costs[place] - costs[at + 1]))
+                for at, hundredths in where.get(text, ())
+                if first <= at < last and at != place
+            ]
+
         seen = set()
-        for text in set().union(*(texts & alike.keys() for alike in around)):
-            for each in waiting[text]:
-                key = (id(each.held), each.unit.first, each.unit.taken)
-                if key not in seen:
-                    seen.add(key)
-                    if each.held.may_stand(each.unit, each.hundredths, around):
-                        yield each.held
+        for text in texts:
+            if any(first <= at < last and at != place for at, _ in where[text]):
+                for each in waiting[text]:
+                    key = (id(each.held), each.unit.first, each.unit.taken)
+                    if key not in seen:
+                        seen.add(key)
+                        if each.held.may_stand(each.unit, each.hundredths, around):
+                            yield from self._read(each.held, *self._stretch(place, len(each.held.name.wanted) + _MARGIN))
 
     def _read(self, held: Held[Key], first: int, end: int) -> Iterator[Found[Key]]:
         looked = (id(held), first, end)
@@ -229,23 +238,22 @@ class _Page(Generic[Key]):
             end += 1
         return first, end
 
-    def _neighbours(self, place: int, end: int) -> tuple[list[Mapping[str, int]], int, int]:
-        """What the other word of a short name may be: all that is read before another bare word. And from where to where that
-        may stand.
-        """
-        ends, beside = self.tokens.ends, self._beside
-        found: list[Mapping[str, int]] = []
+    def _beside(self, place: int, end: int) -> tuple[int, int]:
+        """Where the other word of a short name may begin: all that is read before another bare word."""
+        ends = self.tokens.ends
         last, cost = end, 0.0
         while last < len(ends) and not ends[last - 1] and cost <= MOST_COST[2]:
-            found += beside[last]
             cost += between_cost(self.tokens, last)[0]
             last += 1
         first, cost = place, 0.0
         while first and not ends[first - 1] and cost <= MOST_COST[2]:
             first -= 1
-            found += beside[first]
             cost += between_cost(self.tokens, first)[0]
         if first < place and first and not ends[first - 1]:
             first -= 1  # what is read as one with it
-            found += beside[first]
-        return found, first, self._stretch(last - 1, LONGEST_AS_ONE)[1]
+        return first, last
+
+    @cached_property
+    def _costs(self) -> list[float]:
+        """What it costs that all words before a place stand between two of a name."""
+        return [0.0, *accumulate(between_cost(self.tokens, place)[0] for place in range(len(self.tokens.all)))]

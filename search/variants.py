@@ -69,26 +69,30 @@ def name_of(words: Words) -> Name:
 
 
 class Variants:
-    """Names by their words, as ``words_of`` gives them; they come and go at any time. Not for many threads."""
+    """Names by their words, as ``words_of`` gives them, each at the levels it is watched at; they come and go at any time. Not
+    for many threads.
+    """
 
     def __init__(self) -> None:
-        self._names: Names[Words] = Names(_may_count)
-        self._uses: dict[Words, int] = {}
+        self._names: Names[_Key] = Names(_may_count)
+        self._uses: dict[_Key, int] = {}
         self._scores: dict[Hashable, float] = {}
 
-    def add(self, words: Words) -> None:
-        self._uses[words] = uses = self._uses.get(words, 0) + 1
+    def add(self, words: Words, level: Level) -> None:
+        key = words, level
+        self._uses[key] = uses = self._uses.get(key, 0) + 1
         if uses == 1:
-            self._names.add(words, name_of(words))
+            self._names.add(key, name_of(words))
 
-    def remove(self, words: Words) -> None:
-        self._uses[words] -= 1
-        if not self._uses[words]:
-            del self._uses[words]
-            self._names.remove(words)
+    def remove(self, words: Words, level: Level) -> None:
+        key = words, level
+        self._uses[key] -= 1
+        if not self._uses[key]:
+            del self._uses[key]
+            self._names.remove(key)
 
     def find(self, title: Placed, text: Placed) -> dict[Words, list[Variant]]:
-        """What may count at any level, by name: the best of those that overlap, by field and place."""
+        """What counts at a level at which its name is watched: the best of those that overlap, by field and place."""
         found: dict[Words, list[Variant]] = {}
         if not self._uses:
             return found
@@ -98,30 +102,39 @@ class Variants:
         return {words: _best(variants) for words, variants in found.items()}
 
     def _in(self, field: str, tokens: Tokens) -> Iterator[tuple[Words, Variant]]:
-        for words, name, reading in self._names.find(tokens):
-            score = self._score(words, name, reading, context(reading, tokens))
-            if score >= SCORER.least("wide"):
+        for key, name, reading in self._names.find(tokens):
+            words, level = key
+            score = self._score(key, name, reading, context(reading, tokens))
+            if score >= SCORER.least(level):
                 yield words, Variant(field, reading.start, reading.end - 1, score, name, reading)
 
-    def _score(self, words: Words, name: Name, reading: Reading, around: Context) -> float:
+    def _score(self, key: "_Key", name: Name, reading: Reading, around: Context) -> float:
         """Remembered: of the same words in the same surroundings it is the same."""
         pairs = tuple((pair.unit.word.text, pair.word.text, pair.end - pair.start) for pair in reading.pairs)
-        key = (words, pairs, reading.left, len(reading.between), reading.cost, around)
-        score = self._scores.get(key)
+        remembered = (key, pairs, reading.left, len(reading.between), reading.cost, around)
+        score = self._scores.get(remembered)
         if score is None:
             if len(self._scores) >= _MOST_REMEMBERED:
                 self._scores.clear()
-            score = SCORER.score(measures(name, reading, around), of_use=SCORER.least("wide"))
-            if not may_be_sure(name, reading):
-                score = min(score, SCORER.least("strict") - _UNSURE)
-            self._scores[key] = score
+            self._scores[remembered] = score = _scored(key[1], name, reading, around)
         return score
 
 
-def _may_count(name: Name, reading: Reading) -> bool:
+_Key = tuple[Words, Level]
+
+
+def _scored(level: Level, name: Name, reading: Reading, around: Context) -> float:
+    """0 where it does not count at this level."""
+    if level == "strict" and not may_be_sure(name, reading):
+        return 0.0
+    score = SCORER.score(measures(name, reading, around), of_use=level)
+    return score if may_be_sure(name, reading) else min(score, SCORER.least("strict") - _UNSURE)
+
+
+def _may_count(key: _Key, name: Name, reading: Reading) -> bool:
     """Whether it would count in a sentence where nothing speaks against it; no surroundings make it better."""
-    around = Context(begins=False, name_before=False, name_after=False, small=0, legal=name.legal)
-    return SCORER.score(measures(name, reading, around), of_use=SCORER.least("wide")) > 0.0
+    around = Context(begins=False, name_before=False, name_after=False, small=0, legal=name.legal, patronymics=0)
+    return _scored(key[1], name, reading, around) >= SCORER.least(key[1])
 
 
 def _best(variants: Sequence[Variant]) -> list[Variant]:

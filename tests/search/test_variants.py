@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from copytaster.text import Placed
 from search.document import Document
 from search.matcher import Matcher
-from search.name_measures import Measures
+from search.name_measures import Measures, context, measures
 from search.name_near import Group, glance, near
 from search.name_parts import Name
 from search.name_scorer import SCORER
@@ -221,11 +221,34 @@ def test_there_is_a_token_for_each_word(text):
     assert len(tokens.all) == len(tokens.ends) == len(tokens.legal) == len(placed.joined.split())
 
 
-@given(st.lists(st.floats(-1, 40), min_size=len(Measures._fields), max_size=len(Measures._fields)), st.floats(0.01, 0.99))
-def test_a_score_that_is_given_up_early_was_too_low(measured, of_use):
-    whole = SCORER.score(measured)
-    assert 0 <= whole <= 1
-    assert SCORER.score(measured, of_use=of_use) in ({whole} if whole >= of_use else {whole, 0.0})
+@pytest.mark.parametrize("level", ["wide", "strict"])
+def test_a_score_that_is_given_up_early_was_too_low(level):
+    names = Names()
+    for name in FIRES:
+        names.add(name, Name(name.lower().split()))
+    told = []
+    for form in FORMS:
+        tokens = Tokens(Placed(carried(form)))
+        for _, name, reading in names.find(tokens):
+            measured = measures(name, reading, context(reading, tokens))
+            told.append((SCORER.score(measured), SCORER.score(measured, of_use=level)))
+    assert any(early == 0.0 for _, early in told)
+    assert all(early == (whole if early or whole >= SCORER.least(level) else 0.0) for whole, early in told)
+
+
+@given(st.lists(st.floats(-1, 40), min_size=len(Measures._fields), max_size=len(Measures._fields)))
+def test_a_score_is_a_share(measured):
+    assert 0 <= SCORER.score(measured) <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [("Konstantin Malofeyev", "Константин Валерьевич Малофеев"), ("Vladimir Putin", "Владимиром Владимировичем Путиным")],
+)
+def test_a_patronymic_may_stand_between(name, printed):
+    (hit,) = matched(f'"{name}"', carried(printed), "wide")
+    assert hit.printed == printed
+    assert not matched(f'"{name}"', carried("Борис Борисович Карлов"), "wide")
 
 
 def test_names_of_a_table_are_read_as_if_each_were_alone():
