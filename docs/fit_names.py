@@ -35,7 +35,8 @@ CORPORA = ROOT.parent / "shared" / "corpora"
 JUDGED = ROOT / "tests/search/names_judged.json"
 WRITTEN = ROOT / "search/name_scorer.json"
 SCORED = {"spelling", "script", "fold"}
-TREES, DEPTH, RATE, SMALLEST_LEAF, SHARE, SEED = 300, 5, 0.05, 8, 0.5, 1
+WITHIN, AT_FIRST = "On Monday the report named {}, officials said.", "{} was named by the report on Monday."
+TREES, DEPTH, RATE, SMALLEST_LEAF, SHARE, SEED = 300, 5, 0.05, 15, 0.5, 1
 JUDGED_WEIGHT = 5.0
 MARGIN = 0.3  # below what was seen so far, a reading is let through even so
 LEVELS = {"wide": 0.951, "strict": 0.981}  # precision on names not seen; a little above .95 and .98
@@ -68,7 +69,7 @@ def read(found: Found[int], tokens: Tokens, *, right: bool, form: int, printed: 
 
 
 def of_forms(held: Sequence[dict[str, Any]]) -> Iterator[Read]:
-    """Each form as it is given, and for fitting alone as it is declined."""
+    """Each form as it is given, and for fitting alone as it is declined, and at the beginning of a sentence."""
     number = 0
     for watch, case in enumerate(held):
         names: Names[int] = Names()
@@ -76,11 +77,13 @@ def of_forms(held: Sequence[dict[str, Any]]) -> Iterator[Read]:
         forms = [(form, True) for form, kind in zip(case["positives"], case["pos_kind"], strict=True) if kind in SCORED]
         for form, right in [*forms, *((form, False) for form in case["negatives"])]:
             number += 1
-            declined = declensions(form)[number % 3 :: 3]
-            for printed, counted in [(form, number), *((each, -1) for each in declined)]:
-                tokens = Tokens(Placed(f"On Monday the report named {printed}, officials said."))
+            fitted_alone = [*map(WITHIN.format, [*with_patronymic(form), *declensions(form)[number % 3 :: 3]])]
+            if number % 2:
+                fitted_alone.append(AT_FIRST.format(form))
+            for text, counted in [(WITHIN.format(form), number), *((text, -1) for text in fitted_alone)]:
+                tokens = Tokens(Placed(text))
                 for found in found_in(names, tokens):
-                    yield read(found, tokens, right=right, form=counted, printed=printed)
+                    yield read(found, tokens, right=right, form=counted, printed=form)
 
 
 def of_judged_forms(first: int) -> Iterator[Read]:
@@ -89,25 +92,26 @@ def of_judged_forms(first: int) -> Iterator[Read]:
         names: Names[int] = Names()
         names.add(watch, Name(spelled_words(name)))
         for printed, is_right in [*((form, True) for form in right), *((form, False) for form in wrong)]:
-            tokens = Tokens(Placed(f"On Monday the report named {printed}, officials said."))
+            tokens = Tokens(Placed(WITHIN.format(printed)))
             for found in found_in(names, tokens):
                 yield read(found, tokens, right=is_right, form=-1, printed=printed)._replace(weight=JUDGED_WEIGHT)
 
 
-def declensions(form: str) -> list[str]:
-    """Some that are regular: of the last word in Cyrillic, by prefixes in Arabic; and two words with a patronymic between."""
-    end = form[-1:].lower()
+def with_patronymic(form: str) -> list[str]:
+    """Two words in Cyrillic with one between, as Russian papers print them."""
     parts = form.split()
-    if _is_cyrillic(end) and len(parts) == 2 and all(part[:1].isupper() for part in parts):
-        return [f"{parts[0]} Иванович {parts[1]}", *_declined(form, end)]
-    return _declined(form, end)
+    if _is_cyrillic(form[-1:].lower()) and len(parts) == 2 and all(part[:1].isupper() for part in parts):
+        return [f"{parts[0]} Иванович {parts[1]}"]
+    return []
 
 
 def _is_cyrillic(letter: str) -> bool:
     return "\u0430" <= letter <= "\u045f"
 
 
-def _declined(form: str, end: str) -> list[str]:
+def declensions(form: str) -> list[str]:
+    """Some that are regular: of the last word in Cyrillic, by prefixes in Arabic."""
+    end = form[-1:].lower()
     if "\u0600" <= end <= "\u06ff":
         return [f"{prefix}{form}" for prefix in "وبل"]
     if not _is_cyrillic(end):
