@@ -4,7 +4,7 @@ It owns what is needed of a name before it is read, and how far its words may be
 Which word is the anchor depends on nothing but the name, so a table of one name reads as one of a hundred thousand does.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from search.name_align import LEFT_OUT, LONG, Reading
@@ -40,16 +40,15 @@ class Held(Generic[Key]):
             for number, word in enumerate(name.wanted)
         ]
 
-    def may_stand(self, anchor: Unit, hundredths: int, around: Callable[[str], Iterable[tuple[int, float]]]) -> bool:
+    def may_stand(self, anchor: Unit, hundredths: int, around: Sequence[tuple[Mapping[str, int], float]]) -> bool:
         """Cheap: whether enough of the other words may be around the anchor, near enough together. Of ``others`` one must be.
-        ``around`` tells of a text where it may be read: how far the word there is from it, in hundredths of a share, and what it
-        costs that others stand between that and the anchor.
+        ``around`` has what each word there may be, and what it costs that others stand between it and the anchor.
         """
         left, left_out, shares, gap = 0, hundredths / 100, [hundredths], 0.0
         for number, (cost, texts) in enumerate(self.parts):
             if number in anchor.numbers:
                 continue
-            found = [each for text in texts for each in around(text)]
+            found = [(alike[text], between) for alike, between in around for text in texts if text in alike]
             if found:
                 shares.append(min(found)[0])
                 gap = min([share / 100 + between for share, between in found])

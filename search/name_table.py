@@ -8,8 +8,6 @@ next, so only new words cost anything.
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cached_property
-from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
 
 from search.name_align import Pair, Reading, Stretch, between_cost, read
@@ -155,12 +153,11 @@ class _Page(Generic[Key]):
         self.names = names
         self.tokens = tokens
         self._at: list[list[tuple[int, Heard]] | None] = [None] * len(tokens.all)
-        self._where: dict[str, list[tuple[int, int]]] = {}  # watched words: the places that they may be read at, how far at least
-        for place, token in enumerate(tokens.all):
-            if token.named:
-                for _, heard in self.at(place):
-                    for text, hundredths in heard.alike.items():
-                        self._where.setdefault(text, []).append((place, hundredths))
+        self._alike = [
+            [heard.alike for _, heard in self.at(place) if heard.alike] if token.named else []
+            for place, token in enumerate(tokens.all)
+        ]
+        self._texts: set[str] = set().union(*(alike for place in self._alike for alike in place))
         self._looked: set[tuple[int, int, int]] = set()
 
     def at(self, place: int) -> list[tuple[int, Heard]]:
@@ -179,9 +176,9 @@ class _Page(Generic[Key]):
             yield Found(held.key, held.name, reading._replace(pairs=(reading.pairs[0]._replace(start=place, end=end),)))
         for held in waiting.alone:
             yield from self._read(held, *self._stretch(place, len(held.name.wanted) + _MARGIN))
-        if waiting.short and (texts := waiting.short.keys() & self._where.keys()):
+        if waiting.short and (texts := waiting.short.keys() & self._texts):
             yield from self._short(waiting.short, texts, place, end)
-        if waiting.long and (texts := waiting.long.keys() & self._where.keys()):
+        if waiting.long and (texts := waiting.long.keys() & self._texts):
             yield from self._long(waiting.long, texts, place, end)
 
     def _short(
@@ -189,36 +186,26 @@ class _Page(Generic[Key]):
     ) -> Iterator[Found[Key]]:
         """For those whose other word stands beside their anchor, near enough together."""
         first, last = self._beside(place, end)
-        for text in texts:
-            for at, hundredths in self._where[text]:
-                if first <= at < last and at != place:
+        for at in (*range(first, place), *range(end, last)):
+            for alike in self._alike[at]:
+                for text in texts & alike.keys():
                     for each in waiting[text]:
-                        if are_near((each.hundredths, hundredths), 2):
+                        if are_near((each.hundredths, alike[text]), 2):
                             yield from self._read(each.held, first, self._stretch(last - 1, LONGEST_AS_ONE)[1])
 
     def _long(
         self, waiting: Mapping[str, Sequence[_Other[Key]]], texts: AbstractSet[str], place: int, end: int
     ) -> Iterator[Found[Key]]:
         """For those of which another word stands around their anchor, and enough of the others."""
-        first, last = self._stretch(place, _NEIGHBOURS)
-        costs, where = self._costs, self._where
-
-        def around(text: str) -> list[tuple[int, float]]:
-            return [
-                (hundredths, costs[at] - costs[end] if at >= end else max(0.0, costs[place] - costs[at + 1]))
-                for at, hundredths in where.get(text, ())
-                if first <= at < last and at != place
-            ]
-
+        around = self._around(place, end)
         seen = set()
-        for text in texts:
-            if any(first <= at < last and at != place for at, _ in where[text]):
-                for each in waiting[text]:
-                    key = (id(each.held), each.unit.first, each.unit.taken)
-                    if key not in seen:
-                        seen.add(key)
-                        if each.held.may_stand(each.unit, each.hundredths, around):
-                            yield from self._read(each.held, *self._stretch(place, len(each.held.name.wanted) + _MARGIN))
+        for text in set().union(*(texts & alike.keys() for alike, _ in around)):
+            for each in waiting[text]:
+                key = (id(each.held), each.unit.first, each.unit.taken)
+                if key not in seen:
+                    seen.add(key)
+                    if each.held.may_stand(each.unit, each.hundredths, around):
+                        yield from self._read(each.held, *self._stretch(place, len(each.held.name.wanted) + _MARGIN))
 
     def _read(self, held: Held[Key], first: int, end: int) -> Iterator[Found[Key]]:
         looked = (id(held), first, end)
@@ -253,7 +240,17 @@ class _Page(Generic[Key]):
             first -= 1  # what is read as one with it
         return first, last
 
-    @cached_property
-    def _costs(self) -> list[float]:
-        """What it costs that all words before a place stand between two of a name."""
-        return [0.0, *accumulate(between_cost(self.tokens, place)[0] for place in range(len(self.tokens.all)))]
+    def _around(self, place: int, end: int) -> list[tuple[Mapping[str, int], float]]:
+        """What the other words of a long name may be, and what it costs that others stand between them and its anchor."""
+        first, last = self._stretch(place, _NEIGHBOURS)
+        found: list[tuple[Mapping[str, int], float]] = []
+        between = 0.0
+        for at in range(place + 1, last):
+            found += [(alike, between) for alike in self._alike[at]]
+            if at >= end:
+                between += between_cost(self.tokens, at)[0]
+        between = 0.0
+        for at in range(place - 1, first - 1, -1):
+            found += [(alike, between) for alike in self._alike[at]]
+            between += between_cost(self.tokens, at)[0]
+        return found
