@@ -197,11 +197,11 @@ def preload(config: Config) -> None:
     """Loads what all children need, so that forks share it; no connection is opened and no thread started."""
     for name in (*SHARED, *(ELASTIC if config.search.url else ())):
         importlib.import_module(name)
-    from workers.bootstrap import warm_up
+    from workers.bootstrap import collect_rarely, warm_up
 
     warm_up()
     gc.collect()
-    gc.set_threshold(20_000, 20, 20)  # parsing makes 700 objects, the default, a few times a page
+    collect_rarely()
     gc.freeze()  # a collection in a child would touch, and so copy, every page
 
 

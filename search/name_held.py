@@ -130,4 +130,7 @@ def most_left(words: int) -> int:
 
 def is_possible(reading: Reading, size: int) -> bool:
     """Cheap: whether a reading as distant as this one ever was right, of names of as many words."""
-    return reading.cost <= MOST_COST[size] and max(pair.near.share for pair in reading.pairs) <= MOST_SHARE[size]
+    if reading.cost > MOST_COST[size]:
+        return False
+    *others, greatest = sorted([pair.near.share for pair in reading.pairs])
+    return greatest <= MOST_SHARE[size] and (not others or others[-1] * 100 <= MOST_SECOND[size])

@@ -158,6 +158,7 @@ class _Page(Generic[Key]):
             for place, token in enumerate(tokens.all)
         ]
         self._texts: set[str] = set().union(*(alike for place in self._alike for alike in place))
+        self._wanted: dict[Heard, tuple[AbstractSet[str], AbstractSet[str]]] = {}  # beside it, of those that stand in the article
         self._looked: set[tuple[int, int, int]] = set()
 
     def at(self, place: int) -> list[tuple[int, Heard]]:
@@ -176,10 +177,13 @@ class _Page(Generic[Key]):
             yield Found(held.key, held.name, reading._replace(pairs=(reading.pairs[0]._replace(start=place, end=end),)))
         for held in waiting.alone:
             yield from self._read(held, *self._stretch(place, len(held.name.wanted) + _MARGIN))
-        if waiting.short and (texts := waiting.short.keys() & self._texts):
-            yield from self._short(waiting.short, texts, place, end)
-        if waiting.long and (texts := waiting.long.keys() & self._texts):
-            yield from self._long(waiting.long, texts, place, end)
+        if heard not in self._wanted:
+            self._wanted[heard] = waiting.short.keys() & self._texts, waiting.long.keys() & self._texts
+        short, long = self._wanted[heard]
+        if short:
+            yield from self._short(waiting.short, short, place, end)
+        if long:
+            yield from self._long(waiting.long, long, place, end)
 
     def _short(
         self, waiting: Mapping[str, Sequence[_Other[Key]]], texts: AbstractSet[str], place: int, end: int

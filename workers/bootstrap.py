@@ -1,5 +1,6 @@
 """The composition root: Config to services, and nothing else makes any. What is made here belongs to one process."""
 
+import gc
 import os
 import pathlib
 import secrets
@@ -120,6 +121,11 @@ def warm_up() -> None:
 
     read.warm_up()
     outbound.client(Guard()).close()
+
+
+def collect_rarely() -> None:
+    """Parsing makes 700 objects, after which Python looks for garbage by default, a few times a page."""
+    gc.set_threshold(20_000, 20, 20)
 
 
 def make_services(
