@@ -42,8 +42,10 @@ def crawl(config: Config, *, source: str | None = None) -> None:
 def worker(config: Config, *, queues: Sequence[str] = (), pool: Pool = "prefork", processes: int = 0) -> None:
     """A Celery worker over some or all stages."""
     _own_metrics(config, "worker")
+    from workers.bootstrap import collect_rarely
     from workers.tasks import serve
 
+    collect_rarely()
     wanted = processes or config.workers.processes or max(os.cpu_count() or 1, 2)
     serve(config, queues=queues, pool=pool, concurrency=wanted)
 

@@ -39,7 +39,7 @@ WITHIN, AT_FIRST = "On Monday the report named {}, officials said.", "{} was nam
 TREES, DEPTH, RATE, SMALLEST_LEAF, SHARE, SEED = 300, 5, 0.05, 15, 0.5, 1
 JUDGED_WEIGHT = 5.0
 MARGIN = 0.3  # below what was seen so far, a reading is let through even so
-LEVELS = {"wide": 0.951, "strict": 0.981}  # precision on names not seen; a little above .95 and .98
+LEVELS = {"wide": 0.9505, "strict": 0.9803}  # precision on names not seen; a little above .95 and .98
 
 
 class Read(NamedTuple):
@@ -59,7 +59,7 @@ def cases() -> list[dict[str, Any]]:
 
 
 def found_in(names: Names[int], tokens: Tokens) -> list[Found[int]]:
-    """In an order of their own, for what is fitted depends on it."""
+    """In an order of their own, for what is fitted depends a little on it."""
     return sorted(names.find(tokens), key=lambda each: (each.key, each.reading.start, each.reading.end, each.reading.cost))
 
 

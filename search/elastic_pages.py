@@ -9,22 +9,18 @@ over what there was, also while indices change hands. One that has expired is re
 import base64
 import binascii
 import contextlib
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from copytaster.errors import CopytasterError, Rejected
+from search.elastic_changing import GONE, while_indices_change
 from search.elastic_client import Cluster
 
 KEEP_ALIVE = "2m"
 MOST_AT_ONCE = 1_000
-_CHANGED = (400, 404, 503)  # malformed; gone; gone from under a search that had begun
-# A node closes the shards of an index that is being deleted before it shows that it is gone: until then, hundreds of
-# milliseconds on a busy machine, every search there finds no shard ("all shards failed"), however often it is repeated.
-_UNSETTLED = "search_phase_execution_exception"
-_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds before each further try
+_CHANGED = (400, *GONE)  # or a point in time that is malformed
 _LARGEST = 2**63
 _ORDER = [{"copytaster.order": "desc"}, {"copytaster.id": "desc"}]
 _READ = ["url.full", *(f"copytaster.{name}" for name in (
@@ -103,15 +99,10 @@ class Candidates:
 
     def _answer(self, client: Elasticsearch) -> Any:
         """The point in time may be no more, or the indices change hands while we search: a further look finds what is."""
-        for pause in _PAUSES:
-            try:
-                return self._asked(client)
-            except ApiError as error:
-                if error.meta.status not in _CHANGED or (pause and error.error != _UNSETTLED):
-                    raise
-                self.after = self.after and self.after._replace(pit="")
-                time.sleep(pause)
-        return self._asked(client)
+        return while_indices_change(lambda: self._asked(client), statuses=_CHANGED, again=self._forget_point_in_time)
+
+    def _forget_point_in_time(self) -> None:
+        self.after = self.after and self.after._replace(pit="")
 
     def _asked(self, client: Elasticsearch) -> Any:
         where: dict[str, Any] = {"index": self.alias}

@@ -5,13 +5,14 @@ It owns these documents and how they are asked for; it must not know articles, g
 """
 
 import logging
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from elasticsearch import ApiError, Elasticsearch
+from elasticsearch import Elasticsearch
 
 from search.elastic_bulk import Operation, Told, send_new, to_create
+from search.elastic_changing import while_indices_change
 from search.elastic_client import Cluster
 from search.elastic_mapping import as_words
 
@@ -20,8 +21,6 @@ MOST_KEYS = 20_000  # in one request; Elasticsearch takes 65,536
 MOST_AT_ONCE = 10_000
 MOST_REMEMBERED = 500_000  # spellings, of all indices
 _SIGN = "·"
-_CHANGED = (404, 503)  # an index went, or is going, while we searched
-_PAUSES = (0.0, 0.05, 0.2, 0.8)
 
 
 class Written:
@@ -68,19 +67,9 @@ def under(cluster: Cluster, alias: str, keys: Collection[str]) -> Iterator[str]:
     ordered = as_words(keys).split(" ")
     for start in range(0, len(ordered), MOST_KEYS):
         query = {"bool": {"filter": [{"terms": {"spelling.keys": ordered[start : start + MOST_KEYS]}}]}}
-        yield from (each.removeprefix(_SIGN) for each in _ids(cluster, alias, query))
-
-
-def _ids(cluster: Cluster, alias: str, query: Mapping[str, Any]) -> list[str]:
-    with cluster.client() as client:
-        for pause in _PAUSES:
-            try:
-                return _all_ids(client, alias, query)
-            except ApiError as error:
-                if error.meta.status not in _CHANGED:
-                    raise
-                time.sleep(pause)
-        return _all_ids(client, alias, query)
+        with cluster.client() as client:
+            found = while_indices_change(partial(_all_ids, client, alias, query))
+        yield from (each.removeprefix(_SIGN) for each in found)
 
 
 def _all_ids(client: Elasticsearch, alias: str, query: Mapping[str, Any]) -> list[str]:

@@ -12,9 +12,9 @@ from search.anchors import COMMON, Rarity, anchor, beginning_keys, field_keys
 from search.document import Document, Page
 from search.query import Query
 from search.tree import And, Node, Or, Phrase, plain, satisfied_by, wanted
-from search.variants import Variant, Variants, Words, can_vary, words_of
+from search.variants import Variant, Variants, Watched, can_vary, words_of
 
-Varied = Mapping[Words, Sequence[Variant]]
+Varied = Mapping[Watched, Sequence[Variant]]
 
 
 class Found(NamedTuple):
@@ -33,13 +33,13 @@ class _Held:
         self.id = watch_id
         self.tree = tree
         self.level: Level = level
-        self.varying = {phrase: words_of(phrase) for phrase in wanted(tree) if can_vary(phrase, level)}
+        self.varying = {phrase: Watched(words_of(phrase), level) for phrase in wanted(tree) if can_vary(phrase, level)}
         self.vetoes = vetoes
         self.order = order
         self.keys: tuple[str, ...] = ()
         self.needles, self.any_of = _gate(tree)
 
-    def names(self) -> Iterable[Words]:
+    def names(self) -> Iterable[Watched]:
         """What it looks for in other spellings, each once."""
         return dict.fromkeys(self.varying.values())
 
@@ -65,11 +65,10 @@ class _Held:
     def _varies(self, page: Page, phrase: Phrase, varied: Varied) -> bool:
         return any(hits.fires_as(page, phrase, variant, self.vetoes) for variant in self.variants(phrase, varied))
 
-    def variants(self, phrase: Phrase, varied: Varied) -> list[Variant]:
-        """Those of a term that count at this watch's level."""
-        words = self.varying.get(phrase)
-        found = varied.get(words, ()) if words else ()
-        return [variant for variant in found if variant.counts(self.level)]
+    def variants(self, phrase: Phrase, varied: Varied) -> Sequence[Variant]:
+        """Those of a term, at this watch's level."""
+        watched = self.varying.get(phrase)
+        return varied.get(watched, ()) if watched else ()
 
     def hits(self, page: Page, terms: Sequence[Phrase], varied: Varied) -> Sequence[Hit]:
         return hits.find(page, terms, self.vetoes, [(term, variant) for term in terms for variant in self.variants(term, varied)])
@@ -98,7 +97,7 @@ class Matcher:
         self._rarity = Rarity()
         self._order = 0
         self._variants = Variants()
-        self._varying: dict[Words, list[_Held]] = {}
+        self._varying: dict[Watched, list[_Held]] = {}
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -123,27 +122,27 @@ class Matcher:
         self._order += 1
         self._watches[watch_id] = held = _Held(watch_id, tree, level, refused, self._order)
         self._place(held)
-        for words in held.names():
-            self._varying.setdefault(words, []).append(held)
-            self._variants.add(words, level)
+        for watched in held.names():
+            self._varying.setdefault(watched, []).append(held)
+            self._variants.add(watched)
 
     def remove(self, watch_id: WatchId) -> None:
         """Forget this watch; nothing happens where it is not held."""
         if (held := self._watches.pop(watch_id, None)) is None:
             return
         self._displace(held)
-        for words in held.names():
-            self._varying[words].remove(held)
-            if not self._varying[words]:
-                del self._varying[words]
-            self._variants.remove(words, held.level)
+        for watched in held.names():
+            self._varying[watched].remove(held)
+            if not self._varying[watched]:
+                del self._varying[watched]
+            self._variants.remove(watched)
 
     def match(self, document: Document) -> list[Found]:
         """The watches that this article satisfies, in the order they were added, with the places that did it."""
         page = Page(document)
         varied = self._variants.find(page.title, page.text)
         candidates = self._candidates(page)
-        candidates.update(held for words in varied for held in self._varying[words])
+        candidates.update(held for watched in varied for held in self._varying[watched])
         found = [
             (held, terms)
             for held in sorted(candidates, key=lambda held: held.order)
@@ -206,8 +205,8 @@ class Verifier:
     def __init__(self, query: Query, *, level: Level = "exact", vetoes: Sequence[str] = ()) -> None:
         self._held = _Held(WatchId(""), plain(query.tree), level, frozenset(map(names.normal, vetoes)), 0)
         self._variants = Variants()
-        for words in self._held.names():
-            self._variants.add(words, level)
+        for watched in self._held.names():
+            self._variants.add(watched)
 
     def hits(self, document: Document) -> Sequence[Hit] | None:
         """Of an article that satisfies it; None where it does not."""

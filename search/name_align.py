@@ -4,7 +4,6 @@ It owns the weights of what is left out or stands between; it must not know watc
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -84,7 +83,7 @@ def _pairs(name: Name, stretch: Stretch) -> Iterator[Pair]:
     long = len(name.wanted) >= LONG
     for place in range(stretch.first, stretch.end):
         token = stretch.tokens.all[place]
-        if not token.named and not (long and _has_key(name, token.word)):
+        if not token.named and not (long and any(key in name.keys for key in token.word.keys)):
             continue  # long names have small words in them; short ones do not
         for end, heard in stretch.at(place):
             if end <= stretch.end and not heard.alike.keys().isdisjoint(name.texts):
@@ -92,15 +91,6 @@ def _pairs(name: Name, stretch: Stretch) -> Iterator[Pair]:
                     pair = _pair(stretch, unit, place, end, heard.word) if unit.word.text in heard.alike else None
                     if pair is not None:
                         yield pair
-
-
-@lru_cache(maxsize=10_000)
-def _keys(name: Name) -> frozenset[str]:
-    return frozenset(key for unit in name.units for key in unit.word.keys)
-
-
-def _has_key(name: Name, printed: Word) -> bool:
-    return not _keys(name).isdisjoint(printed.keys)
 
 
 def _pair(stretch: Stretch, unit: Unit, start: int, end: int, word: Word) -> Pair | None:

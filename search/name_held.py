@@ -15,9 +15,9 @@ from search.name_words import GIVEN, Word
 MOST_COST = {2: 0.45, LONG: 1.4}
 MOST_SHARE = {2: 0.22, LONG: 0.24}
 _MOST_LEFT = (0, 0, 0, 1, 2)  # words that stand nowhere, of names of as many words, or of four and more
-MOST_TOGETHER = {2: 24, LONG: 36}  # hundredths of the shares of all its words; and where one is left out
+_MOST_SECOND = {2: 0.1, LONG: 0.14}  # of the words but the farthest
+MOST_TOGETHER = 36  # hundredths of the shares of all its words, at a glance; and where one is left out
 _MOST_TOGETHER_IF_LEFT = 20
-MOST_SECOND = {2: 10, LONG: 14}  # hundredths of the greatest share but one
 _MOST_ALONE_UNWRITTEN = (0.0, 0.0, 0.0, 0.06, 0.12, 0.19)  # by letters
 _SURE_ALONE_UNWRITTEN = (0.0, 0.0, 0.0, 0.03, 0.06, 0.1)
 _MOST_ALONE = (0.0, 0.0, 0.05, 0.11, 0.16, 0.19)
@@ -44,22 +44,26 @@ class Held(Generic[Key]):
         """Cheap: whether enough of the other words may be around the anchor, near enough together. Of ``others`` one must be.
         ``around`` has what each word there may be, and what it costs that others stand between it and the anchor.
         """
-        left, left_out, shares, gap = 0, hundredths / 100, [hundredths], 0.0
+        left, left_out, total, gap = 0, 0.0, hundredths, 0.0
+        standing: set[str] = set()
         for number, (cost, texts) in enumerate(self.parts):
             if number in anchor.numbers:
                 continue
-            found = [(alike[text], between) for alike, between in around for text in texts if text in alike]
+            found = [(alike[text], between, text) for alike, between in around for text in texts if text in alike]
             if found:
-                shares.append(min(found)[0])
-                gap = min([share / 100 + between for share, between in found])
+                least, _, text = min(found)
+                if text not in standing:  # it may stand for two words of the name
+                    standing.add(text)
+                    total += least
+                    gap = min([between for _, between, _ in found])
             else:
                 left += self.name.wanted[number].kind != "initial"
                 left_out += cost
                 if left > most_left(len(self.parts)) or left_out > MOST_COST[LONG]:
                     return False
-        if len(shares) == 2 and left_out + gap > MOST_COST[LONG]:
+        if len(standing) == 1 and left_out + gap > MOST_COST[LONG]:
             return False
-        return are_near(shares, self.size) and (not left or sum(shares) <= _MOST_TOGETHER_IF_LEFT)
+        return total <= (_MOST_TOGETHER_IF_LEFT if left else MOST_TOGETHER)
 
     def is_whole(self, anchor: Unit) -> bool:
         """Whether the name may be read of this word alone."""
@@ -118,11 +122,6 @@ def may_be_sure(name: Name, reading: Reading) -> bool:
     return share <= _SURE_ALONE_UNWRITTEN[min(len(printed.text), len(_SURE_ALONE_UNWRITTEN) - 1)]
 
 
-def are_near(shares: Sequence[int], size: int) -> bool:
-    """Whether words may be as far apart as this, by hundredths of their shares, in one name."""
-    return sum(shares) <= MOST_TOGETHER[size] and (len(shares) < 2 or sorted(shares)[-2] <= MOST_SECOND[size])
-
-
 def most_left(words: int) -> int:
     """How many of a name's words may stand nowhere."""
     return _MOST_LEFT[min(words, len(_MOST_LEFT) - 1)]
@@ -133,4 +132,4 @@ def is_possible(reading: Reading, size: int) -> bool:
     if reading.cost > MOST_COST[size]:
         return False
     *others, greatest = sorted([pair.near.share for pair in reading.pairs])
-    return greatest <= MOST_SHARE[size] and (not others or others[-1] * 100 <= MOST_SECOND[size])
+    return greatest <= MOST_SHARE[size] and (not others or others[-1] <= _MOST_SECOND[size])

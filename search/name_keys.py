@@ -9,9 +9,10 @@ from functools import lru_cache
 
 from search.name_words import CLASSES, Word
 
-# Of the keys that an index holds. To be raised with whatever changes the key of any word, here, in search.name_words or in
-# search.sounds: an index made before would not be found under the new ones (tests/search/test_name_index.py tells).
-VERSION = 1
+# Of the words and keys that an index holds. To be raised with whatever changes the key of any word, here, in search.name_words
+# or in search.sounds, or which words and pairs are held (search.name_tokens): an index made before would not be found under the
+# new ones (tests/search/test_name_index.py tells).
+VERSION = 2
 AS_ONE = "+"  # before the key of words that may be read as one
 
 SHORTEST_EDITED = 3  # letters of a key; shorter ones must be equal, or be a longer one with a letter left out

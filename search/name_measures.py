@@ -79,14 +79,14 @@ class Measures(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What stands around a reading. ``small`` counts its words without a capital, ``patronymics`` those between its words."""
+    """What stands around a reading. ``small`` counts its words without a capital."""
 
     begins: bool
     name_before: bool
     name_after: bool
     small: int
     legal: frozenset[str]
-    patronymics: int
+    patronymics_between: int
 
 
 def context(reading: Reading, text: Tokens) -> Context:
@@ -98,7 +98,7 @@ def context(reading: Reading, text: Tokens) -> Context:
         name_after=not ended and _is_name(text.all[reading.end]),
         small=sum(not text.all[pair.start].capital for pair in reading.pairs),
         legal=frozenset(filter(None, text.legal[max(0, reading.start - 2) : reading.end + 2])),
-        patronymics=sum(text.all[place].word.kind == "patronymic" for place in reading.between),
+        patronymics_between=sum(text.all[place].word.kind == "patronymic" for place in reading.between),
     )
 
 
@@ -165,7 +165,7 @@ def measures(name: Name, reading: Reading, around: Context) -> Measures:
         ends=apart(one[-2:], two[-2:], worst.near.unwritten).cost,
         general_same=sum(pair.unit.word.kind == "general" for pair in pairs),
         letters_asked=sum(len(word.text) for word in name.wanted),
-        patronymics_between=around.patronymics,
+        patronymics_between=around.patronymics_between,
     )
 
 

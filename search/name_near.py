@@ -60,8 +60,8 @@ def near(one: Word, two: Word) -> Near | None:
 
 
 def glance(asked: Word, printed: Word) -> int | None:
-    """How far two words are at least: hundredths of a share as in ``Near``, None where that is more than ``FARTHEST``. Small
-    whole numbers, for millions of them are remembered.
+    """About how far two words are: hundredths of a share as in ``Near``, None where that is more than ``FARTHEST``. Mostly less
+    than that share, but y is far from j here, and kh from ch. Small whole numbers, for millions of them are remembered.
     """
     unwritten = asked.unwritten != printed.unwritten
     best = 100

@@ -25,7 +25,7 @@ class Unit(NamedTuple):
 class Name:
     """What a watch asks for by one phrase, ready to be compared. A slotted class, for 100,000 of them are held."""
 
-    __slots__ = ("legal", "texts", "units", "wanted")
+    __slots__ = ("keys", "legal", "texts", "units", "wanted")
 
     def __init__(self, words: Sequence[str]) -> None:
         parts = list(legal_parts(words))
@@ -33,6 +33,7 @@ class Name:
         held = [part for part in parts if isinstance(part, Word)]
         self.wanted = tuple(word for word in held if word.kind != "particle") or tuple(held)
         self.units = tuple(_units(held, self.wanted))
+        self.keys = tuple({key for unit in self.units for key in unit.word.keys})
         self.texts = tuple(dict.fromkeys(unit.word.text for unit in self.units))
 
 

@@ -27,6 +27,8 @@ class Scorer:
         numbers: dict[str, Any] = json.loads(resources.files("search").joinpath("name_scorer.json").read_text("utf-8"))
         if tuple(numbers["measures"]) != Measures._fields:
             raise ValueError("search/name_scorer.json is of other measures: run docs/fit_names.py")
+        if {len(gates) for gates in numbers["gates"].values()} != {-(-len(numbers["trees"]) // TOGETHER)}:
+            raise ValueError("search/name_scorer.json is of other groups of trees: run docs/fit_names.py")
         return numbers
 
     @cached_property
@@ -50,7 +52,8 @@ class Scorer:
     def score(self, measured: Sequence[float], *, of_use: Level | None = None) -> float:
         """0 to 1; 0 as soon as the trees so far say less than of any reading known that counts at level ``of_use``."""
         total: float = self._numbers["base"]
-        for group, gate in zip(self._groups, self._numbers["gates"][of_use] if of_use else repeat(-inf), strict=False):
+        gates = self._numbers["gates"][of_use] if of_use else repeat(-inf, len(self._groups))
+        for group, gate in zip(self._groups, gates, strict=True):
             total += group(measured)
             if total < gate:
                 return 0.0

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import Generic, NamedTuple, TypeVar
 
 from search.name_align import Pair, Reading, Stretch, between_cost, read
-from search.name_held import MOST_COST, MOST_SHARE, Anchor, Held, are_near, is_possible, most_alone
+from search.name_held import MOST_COST, MOST_SHARE, MOST_TOGETHER, Anchor, Held, is_possible, most_alone
 from search.name_near import Near, near
 from search.name_parts import Name, Unit
 from search.name_sounding import Heard, Sounding
@@ -19,6 +19,7 @@ from search.name_tokens import LONGEST_AS_ONE, Tokens, as_one
 from search.name_words import Word
 
 _MOST_REMEMBERED = 200_000  # pairs of words
+_MOST_NOTED = 4_000_000  # names that wait under printed words, each as often as it does; some 100 bytes each
 _MARGIN = 4  # words beyond as many as the name has, on either side of the anchor
 _NEIGHBOURS = 6  # words on either side of the anchor of a long name, one of which must be another of its own
 Key = TypeVar("Key", bound=Hashable)
@@ -31,7 +32,7 @@ class Found(NamedTuple, Generic[Key]):
 
 
 class _Other(NamedTuple, Generic[Key]):
-    """A name that waits under its anchor for one more of its words: ``hundredths`` are the anchor's share at least."""
+    """A name that waits under its anchor for one more of its words: ``hundredths``: the anchor's share at a glance."""
 
     hundredths: int
     unit: Unit
@@ -69,6 +70,11 @@ class _Waiting(Generic[Key]):
             _note_others(self.short, anchor.short, hundredths)
         _note_others(self.long, anchor.long, hundredths)
 
+    def __len__(self) -> int:
+        """How many entries it has."""
+        lists = (*self.short.values(), *self.long.values())
+        return len(self.single) + len(self.alone) + len(lists) + sum(map(len, lists))
+
 
 def _alone(names: "Names[Key]", unit: Unit, heard: Heard) -> Reading | None:
     near = names.near(unit.word, heard.word)
@@ -96,6 +102,7 @@ class Names(Generic[Key]):
         self.sounding = Sounding()
         self.anchors: dict[str, Anchor[Key]] = {}
         self.changes = 0
+        self._noted = 0
         self._near: dict[tuple[str, str], Near | None] = {}
 
     def add(self, key: Key, name: Name) -> None:
@@ -103,7 +110,7 @@ class Names(Generic[Key]):
         self.remove(key)
         self._held[key] = held = Held(key, name)
         for unit in name.units:
-            self.sounding.add(unit.word, whole=unit.taken == 1)
+            self.sounding.add(unit.word)
         for unit in held.anchors:
             self.anchors.setdefault(unit.word.text, Anchor()).of(held, unit).append((unit, held))
         self.changes += 1
@@ -114,15 +121,19 @@ class Names(Generic[Key]):
         if held is None:
             return
         for unit in held.name.units:
-            self.sounding.remove(unit.word, whole=unit.taken == 1)
+            self.sounding.remove(unit.word)
         for unit in held.anchors:
             self.anchors[unit.word.text].of(held, unit).remove((unit, held))
         self.changes += 1
 
     def waiting(self, heard: Heard) -> _Waiting[Key]:
-        if heard.noted is None or heard.noted.changes != self.changes:
-            heard.noted = _Waiting(self, heard)
-        noted: _Waiting[Key] = heard.noted
+        noted: _Waiting[Key] | None = heard.noted
+        if noted is None or noted.changes != self.changes:
+            heard.noted = noted = _Waiting(self, heard)
+            self._noted += len(noted)
+            if self._noted > _MOST_NOTED:
+                self._noted = 0
+                self.sounding.forget()
         return noted
 
     def near(self, asked: Word, printed: Word) -> Near | None:
@@ -154,10 +165,10 @@ class _Page(Generic[Key]):
         self.tokens = tokens
         self._at: list[list[tuple[int, Heard]] | None] = [None] * len(tokens.all)
         self._alike = [
-            [heard.alike for _, heard in self.at(place) if heard.alike] if token.named else []
+            [(end, heard.alike) for end, heard in self.at(place) if heard.alike] if token.named else []
             for place, token in enumerate(tokens.all)
         ]
-        self._texts: set[str] = set().union(*(alike for place in self._alike for alike in place))
+        self._texts: set[str] = set().union(*(alike for place in self._alike for _, alike in place))
         self._wanted: dict[Heard, tuple[AbstractSet[str], AbstractSet[str]]] = {}  # beside it, of those that stand in the article
         self._looked: set[tuple[int, int, int]] = set()
 
@@ -191,10 +202,10 @@ class _Page(Generic[Key]):
         """For those whose other word stands beside their anchor, near enough together."""
         first, last = self._beside(place, end)
         for at in (*range(first, place), *range(end, last)):
-            for alike in self._alike[at]:
+            for _, alike in self._alike[at]:
                 for text in texts & alike.keys():
                     for each in waiting[text]:
-                        if are_near((each.hundredths, alike[text]), 2):
+                        if each.hundredths + alike[text] <= MOST_TOGETHER:
                             yield from self._read(each.held, first, self._stretch(last - 1, LONGEST_AS_ONE)[1])
 
     def _long(
@@ -250,11 +261,11 @@ class _Page(Generic[Key]):
         found: list[tuple[Mapping[str, int], float]] = []
         between = 0.0
         for at in range(place + 1, last):
-            found += [(alike, between) for alike in self._alike[at]]
+            found += [(alike, between) for _, alike in self._alike[at]]
             if at >= end:
                 between += between_cost(self.tokens, at)[0]
-        between = 0.0
+        from_there = {place: 0.0}  # to the anchor
         for at in range(place - 1, first - 1, -1):
-            found += [(alike, between) for alike in self._alike[at]]
-            between += between_cost(self.tokens, at)[0]
+            from_there[at] = from_there[at + 1] + between_cost(self.tokens, at)[0]
+            found += [(alike, from_there[min(word_end, place)]) for word_end, alike in self._alike[at]]
         return found

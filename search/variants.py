@@ -27,6 +27,13 @@ _LEAST_SOUNDS = 3  # of a name that has only one word of its own
 Words = tuple[str, ...]
 
 
+class Watched(NamedTuple):
+    """A name by its words, as ``words_of`` gives them, at the level it is watched at."""
+
+    words: Words
+    level: Level
+
+
 class Variant(NamedTuple):
     """Words ``first`` to ``last`` of a field are a form of a name; ``score`` is 0 to 1."""
 
@@ -36,9 +43,6 @@ class Variant(NamedTuple):
     score: float
     name: Name
     reading: Reading
-
-    def counts(self, level: Level) -> bool:
-        return self.score >= SCORER.least(level)
 
 
 def can_vary(phrase: Phrase, level: Level) -> bool:
@@ -69,58 +73,55 @@ def name_of(words: Words) -> Name:
 
 
 class Variants:
-    """Names by their words, as ``words_of`` gives them, each at the levels it is watched at; they come and go at any time. Not
-    for many threads.
-    """
+    """Names that are watched; they come and go at any time. Not for many threads."""
 
     def __init__(self) -> None:
-        self._names: Names[_Key] = Names(_may_count)
-        self._uses: dict[_Key, int] = {}
+        self._names: Names[Watched] = Names(self._may_count)
+        self._uses: dict[Watched, int] = {}
         self._scores: dict[Hashable, float] = {}
 
-    def add(self, words: Words, level: Level) -> None:
-        key = words, level
-        self._uses[key] = uses = self._uses.get(key, 0) + 1
+    def add(self, watched: Watched) -> None:
+        self._uses[watched] = uses = self._uses.get(watched, 0) + 1
         if uses == 1:
-            self._names.add(key, name_of(words))
+            self._names.add(watched, name_of(watched.words))
 
-    def remove(self, words: Words, level: Level) -> None:
-        key = words, level
-        self._uses[key] -= 1
-        if not self._uses[key]:
-            del self._uses[key]
-            self._names.remove(key)
+    def remove(self, watched: Watched) -> None:
+        self._uses[watched] -= 1
+        if not self._uses[watched]:
+            del self._uses[watched]
+            self._names.remove(watched)
 
-    def find(self, title: Placed, text: Placed) -> dict[Words, list[Variant]]:
-        """What counts at a level at which its name is watched: the best of those that overlap, by field and place."""
-        found: dict[Words, list[Variant]] = {}
+    def find(self, title: Placed, text: Placed) -> dict[Watched, list[Variant]]:
+        """What counts at its level: the best of those that overlap, by field and place."""
+        found: dict[Watched, list[Variant]] = {}
         if not self._uses:
             return found
         for field, placed in zip(FIELDS, (title, text), strict=True):
-            for words, variant in self._in(field, Tokens(placed)):
-                found.setdefault(words, []).append(variant)
-        return {words: _best(variants) for words, variants in found.items()}
+            for watched, variant in self._in(field, Tokens(placed)):
+                found.setdefault(watched, []).append(variant)
+        return {watched: _best(variants) for watched, variants in found.items()}
 
-    def _in(self, field: str, tokens: Tokens) -> Iterator[tuple[Words, Variant]]:
-        for key, name, reading in self._names.find(tokens):
-            words, level = key
-            score = self._score(key, name, reading, context(reading, tokens))
-            if score >= SCORER.least(level):
-                yield words, Variant(field, reading.start, reading.end - 1, score, name, reading)
+    def _in(self, field: str, tokens: Tokens) -> Iterator[tuple[Watched, Variant]]:
+        for watched, name, reading in self._names.find(tokens):
+            score = self._score(watched, name, reading, context(reading, tokens))
+            if score >= SCORER.least(watched.level):
+                yield watched, Variant(field, reading.start, reading.end - 1, score, name, reading)
 
-    def _score(self, key: "_Key", name: Name, reading: Reading, around: Context) -> float:
+    def _may_count(self, watched: Watched, name: Name, reading: Reading) -> bool:
+        """Whether it counts in a sentence where nothing speaks against it; hardly ever do other surroundings make it better."""
+        around = Context(begins=False, name_before=False, name_after=False, small=0, legal=name.legal, patronymics_between=0)
+        return self._score(watched, name, reading, around) >= SCORER.least(watched.level)
+
+    def _score(self, watched: Watched, name: Name, reading: Reading, around: Context) -> float:
         """Remembered: of the same words in the same surroundings it is the same."""
         pairs = tuple((pair.unit.word.text, pair.word.text, pair.end - pair.start) for pair in reading.pairs)
-        remembered = (key, pairs, reading.left, len(reading.between), reading.cost, around)
-        score = self._scores.get(remembered)
+        key = (watched, pairs, reading.left, len(reading.between), reading.cost, around)
+        score = self._scores.get(key)
         if score is None:
             if len(self._scores) >= _MOST_REMEMBERED:
                 self._scores.clear()
-            self._scores[remembered] = score = _scored(key[1], name, reading, around)
+            self._scores[key] = score = _scored(watched.level, name, reading, around)
         return score
-
-
-_Key = tuple[Words, Level]
 
 
 def _scored(level: Level, name: Name, reading: Reading, around: Context) -> float:
@@ -129,12 +130,6 @@ def _scored(level: Level, name: Name, reading: Reading, around: Context) -> floa
         return 0.0
     score = SCORER.score(measures(name, reading, around), of_use=level)
     return score if may_be_sure(name, reading) else min(score, SCORER.least("strict") - _UNSURE)
-
-
-def _may_count(key: _Key, name: Name, reading: Reading) -> bool:
-    """Whether it would count in a sentence where nothing speaks against it; no surroundings make it better."""
-    around = Context(begins=False, name_before=False, name_after=False, small=0, legal=name.legal, patronymics=0)
-    return _scored(key[1], name, reading, around) >= SCORER.least(key[1])
 
 
 def _best(variants: Sequence[Variant]) -> list[Variant]:

@@ -20,7 +20,8 @@ LONGEST = 6  # words of a window; longer names are left out for them
 _CLAUSE_ENDS = tuple(".,;:!?…،؛؟)»”")
 # Prints its CPU seconds, and for each article that it had time for the numbers of the names that it found there.
 FRAME = """
-import json, sys, time
+import gc, json, sys, time
+gc.set_threshold(20_000, 20, 20)
 given = json.load(sys.stdin)
 {prepare}
 began = time.process_time()

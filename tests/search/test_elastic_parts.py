@@ -146,7 +146,7 @@ def test_a_search_in_a_cluster_that_has_no_shards_ends_after_some_seconds(
     answering, httpserver, monkeypatch, answer, kind, asked
 ):
     pauses = []
-    monkeypatch.setattr("search.elastic_pages.time.sleep", pauses.append)
+    monkeypatch.setattr("search.elastic_changing.time.sleep", pauses.append)
     engine = answering(*[answer] * 9)
     with pytest.raises(kind):
         engine.search(parse("ant"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from copytaster.text import Placed
 from search.document import Document
 from search.matcher import Matcher
-from search.name_measures import Measures, context, measures
+from search.name_measures import context, measures
 from search.name_near import Group, glance, near
 from search.name_parts import Name
 from search.name_scorer import SCORER
@@ -29,6 +29,8 @@ FIRES = {
     "Путин": "Путина|Путину|Путиным|Putin",
     "Zelensky": "Зеленського|Зеленский|Зеленскому|Zelenskyy|Zelenskyj|Selenskyj|زيلينسكي",
     "Baghdad": "بغداد|وبغداد|Багдаде|Bagdad",
+    "Yusuf Khamis": "Jusuf Chamis",
+    "Machel": "Mac Hel",
 }  # fmt: skip
 SILENT = {
     "Fatemiyoun": "Fatima|Fatimah|Fatimid|Fatimids|Fatema|Fatmi|Fatih|Fathi|Fatima Younes|Faith|Fat man",
@@ -161,6 +163,20 @@ def test_words_that_can_be_read_in_very_many_ways_are_read_in_some(word):
     assert matched('"Fatemiyoun Wjwjwjwj" OR Fatemiyoun', f"The {word} and {word.title()} {word} left.", "wide") == []
 
 
+def test_a_watch_counts_at_its_own_level_whatever_others_have():
+    only_wide = []
+    for name in FIRES:
+        matcher = Matcher()
+        matcher.add("strict", parse(f'"{name}"'), level="strict")
+        matcher.add("wide", parse(f'"{name}"'), level="wide")
+        for form in ["Pouten", "Poutin", "Zelinsky", "Selenski", "Qataib Hisbula", "Chamis Jusef", *FORMS]:
+            told = [found.watch_id for found in matcher.match(Document(text=f"{carried(form)} {form} LLC left."))]
+            alone = [level for level in ("strict", "wide") if matched(f'"{name}"', f"{carried(form)} {form} LLC left.", level)]
+            assert told == alone
+            only_wide += [form] if told == ["wide"] else []
+    assert only_wide
+
+
 def test_watches_come_and_go():
     matcher = Matcher()
     matcher.add("a", parse("Fatemiyoun"), level="strict")
@@ -236,11 +252,6 @@ def test_a_score_that_is_given_up_early_was_too_low(level):
     assert all(early == (whole if early or whole >= SCORER.least(level) else 0.0) for whole, early in told)
 
 
-@given(st.lists(st.floats(-1, 40), min_size=len(Measures._fields), max_size=len(Measures._fields)))
-def test_a_score_is_a_share(measured):
-    assert 0 <= SCORER.score(measured) <= 1
-
-
 @pytest.mark.parametrize(
     ("name", "printed"),
     [("Konstantin Malofeyev", "Константин Валерьевич Малофеев"), ("Vladimir Putin", "Владимиром Владимировичем Путиным")],
@@ -248,12 +259,14 @@ def test_a_score_is_a_share(measured):
 def test_a_patronymic_may_stand_between(name, printed):
     (hit,) = matched(f'"{name}"', carried(printed), "wide")
     assert hit.printed == printed
-    assert not matched(f'"{name}"', carried("Борис Борисович Карлов"), "wide")
+    assert not matched(f'"{name}"', carried("Константин Валерьевич Карлов"), "wide")
 
 
 def test_names_of_a_table_are_read_as_if_each_were_alone():
     names = ["Fatemiyoun", "Kataib Hezbollah", "Ali Hassan", "Hassan Ali Hezbollah", "Bagdad Trading LLC", "Abd al-Rahman"]
-    text = carried("Fatimiyun, Katiab Hizb Allah, Aly Hasan, Bagdad Trading Company LLC and Abdurrahman")
+    names += ["Yusuf Khamis", "YusufKhamis", "Machel", "Makhel", "Yusuf Khalid Zhukovsky", "Oleksandr Steel Machine Hrytsenko"]
+    text = carried("Fatimiyun, Katiab Hizb Allah, Aly Hasan, Bagdad Trading Company LLC, Abdurrahman, Jusuf Chamis, Mac Hel")
+    text += carried("Jusufchalid Zhukovsky and Oleks'andr Hrytsenko")
     tokens = Tokens(Placed(text))
     together = Names()
     for name in names:
@@ -265,7 +278,7 @@ def test_names_of_a_table_are_read_as_if_each_were_alone():
         table.add(name, Name(name.lower().replace("-", " ").split()))
         alone |= {(each.key, each.reading.start, each.reading.end, each.reading.cost) for each in table.find(tokens)}
     assert found == alone
-    assert {key for key, *_ in found} >= {"Fatemiyoun", "Kataib Hezbollah", "Ali Hassan", "Abd al-Rahman"}
+    assert {key for key, *_ in found} >= {*names} - {"Hassan Ali Hezbollah"}
 
 
 def test_a_name_that_comes_or_goes_later_is_read_as_if_it_had_always_been_there():
