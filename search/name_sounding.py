@@ -69,10 +69,10 @@ class Sounding:
                 if not self._under[key]:
                     del self._under[key]
 
-    def forget(self) -> None:
-        """All printed words; they are heard anew when they come again."""
-        self._heard.clear()
-        self._heard_as_one.clear()
+    def forget_notes(self) -> None:
+        """What was noted of printed words; how they sound is kept."""
+        for heard in (*self._heard.values(), *filter(None, self._heard_as_one.values())):
+            heard.noted = None
 
     def heard(self, word: Word) -> Heard:
         heard = self._heard.get(word.text)

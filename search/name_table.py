@@ -19,7 +19,7 @@ from search.name_tokens import LONGEST_AS_ONE, Tokens, as_one
 from search.name_words import Word
 
 _MOST_REMEMBERED = 200_000  # pairs of words
-_MOST_NOTED = 4_000_000  # names that wait under printed words, each as often as it does; some 100 bytes each
+_MOST_NOTED = 3_000_000  # names that wait under printed words, each as often as it does; some 200 bytes each
 _MARGIN = 4  # words beyond as many as the name has, on either side of the anchor
 _NEIGHBOURS = 6  # words on either side of the anchor of a long name, one of which must be another of its own
 Key = TypeVar("Key", bound=Hashable)
@@ -133,7 +133,7 @@ class Names(Generic[Key]):
             self._noted += len(noted)
             if self._noted > _MOST_NOTED:
                 self._noted = 0
-                self.sounding.forget()
+                self.sounding.forget_notes()
         return noted
 
     def near(self, asked: Word, printed: Word) -> Near | None:

@@ -163,6 +163,21 @@ def test_words_that_can_be_read_in_very_many_ways_are_read_in_some(word):
     assert matched('"Fatemiyoun Wjwjwjwj" OR Fatemiyoun', f"The {word} and {word.title()} {word} left.", "wide") == []
 
 
+def test_notes_that_grow_too_many_are_made_anew(monkeypatch):
+    names: Names[str] = Names()
+    for name in FIRES:
+        names.add(name, Name(name.lower().split()))
+    pages = [Tokens(Placed(carried(form))) for form in FORMS]
+    told = [list(names.find(page)) for page in pages]
+    assert any(told)
+    forgotten = []
+    monkeypatch.setattr("search.name_table._MOST_NOTED", 3)
+    monkeypatch.setattr(names.sounding, "forget_notes", lambda forget=names.sounding.forget_notes: forgotten.append(forget()))
+    names.changes += 1  # all that was noted is of no more use
+    assert [list(names.find(page)) for page in pages] == told
+    assert len(forgotten) > 3
+
+
 def test_a_watch_counts_at_its_own_level_whatever_others_have():
     only_wide = []
     for name in FIRES:
