@@ -95,7 +95,7 @@ def context(reading: Reading, text: Tokens) -> Context:
     return Context(
         begins=begins,
         name_before=not begins and _is_name(text.all[reading.start - 1]),
-        name_after=not ended and _is_name(text.all[reading.end]),
+        name_after=not ended and not text.all[reading.end].bracketed and _is_name(text.all[reading.end]),
         small=sum(not text.all[pair.start].capital for pair in reading.pairs),
         legal=frozenset(filter(None, text.legal[max(0, reading.start - 2) : reading.end + 2])),
         patronymics_between=sum(text.all[place].word.kind == "patronymic" for place in reading.between),

@@ -12,6 +12,7 @@ from search.name_words import ABBREVIATED, COMMON, LEGAL, Word, form_of, legal_a
 
 _STOPS = frozenset(".!?;:…؟؛۔।|")
 _PAUSES = frozenset(',،、()[]–—/«»“”„"')
+_BRACKETS = frozenset("([")
 _APOSTROPHES = frozenset("'’‘ʼʻ`´")
 _GLUE = _APOSTROPHES | frozenset("-‐‑\u200c")
 _LEGAL_FIRST = frozenset(form[0] for form in LEGAL)
@@ -33,6 +34,7 @@ class Token(NamedTuple):
     stop: bool
     legal: bool  # a legal form may begin here
     glued: bool  # an apostrophe stands before it: "Slov'jansk"
+    bracketed: bool  # a bracket opens before it: "Kataib Hezbollah (KH)"
     named: bool  # printed as words of short names are: with a capital, glued to what is before, a particle
 
     @property
@@ -73,6 +75,7 @@ def _token(word: str, printed: str, *, before: str, after: str) -> Token:
         stop=not _STOPS.isdisjoint(after) and not (after == "." and (len(printed) == 1 or word in ABBREVIATED)),
         legal=word in _LEGAL_FIRST,
         glued=before in _APOSTROPHES,
+        bracketed=not _BRACKETS.isdisjoint(before),
         named=capital or before in _GLUE or word[0].isdecimal() or read.kind in {"particle", "general"},
     )
 

@@ -125,6 +125,12 @@ def test_names_are_read_as_the_press_of_other_languages_writes_them(name, printe
     assert hit.printed == printed
 
 
+def test_a_name_in_brackets_after_it_is_no_part_of_it():
+    for text in ("The Kataib Hezbollah (KH) left.", "The Kataib Hezbollah (“KH”), in Arabic"):
+        (hit,) = matched('"Katiab Hezbollah"', text)
+        assert hit.printed == "Kataib Hezbollah"
+
+
 def test_a_mark_that_was_typed_is_asked_for():
     """Čorum is Chorum, not Korum."""
     assert matched("Čorumskyi", carried("Чорумский"), "wide")
