@@ -77,7 +77,7 @@ def of_forms(held: Sequence[dict[str, Any]]) -> Iterator[Read]:
         forms = [(form, True) for form, kind in zip(case["positives"], case["pos_kind"], strict=True) if kind in SCORED]
         for form, right in [*forms, *((form, False) for form in case["negatives"])]:
             number += 1
-            fitted_alone = [*map(WITHIN.format, [*with_patronymic(form), *declensions(form)[number % 3 :: 3]])]
+            fitted_alone = [WITHIN.format(each) for each in (*with_patronymic(form), *declensions(form)[number % 3 :: 3])]
             if number % 2:
                 fitted_alone.append(AT_FIRST.format(form))
             for text, counted in [(WITHIN.format(form), number), *((text, -1) for text in fitted_alone)]:

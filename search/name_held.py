@@ -36,7 +36,7 @@ class Held(Generic[Key]):
         self.anchors, others = needed(name)
         self.others = tuple(dict.fromkeys(unit.word.text for unit in others))
         self.parts = [
-            (LEFT_OUT[word.kind], tuple(unit.word.text for unit in name.units if number in unit.numbers))
+            (word.kind, tuple(unit.word.text for unit in name.units if number in unit.numbers))
             for number, word in enumerate(name.wanted)
         ]
 
@@ -46,7 +46,7 @@ class Held(Generic[Key]):
         """
         left, left_out, total, gap = 0, 0.0, hundredths, 0.0
         standing: set[str] = set()
-        for number, (cost, texts) in enumerate(self.parts):
+        for number, (kind, texts) in enumerate(self.parts):
             if number in anchor.numbers:
                 continue
             found = [(alike[text], between, text) for alike, between in around for text in texts if text in alike]
@@ -57,8 +57,8 @@ class Held(Generic[Key]):
                     total += least
                     gap = min([between for _, between, _ in found])
             else:
-                left += self.name.wanted[number].kind != "initial"
-                left_out += cost
+                left += kind != "initial"
+                left_out += LEFT_OUT[kind]
                 if left > most_left(len(self.parts)) or left_out > MOST_COST[LONG]:
                     return False
         if len(standing) == 1 and left_out + gap > MOST_COST[LONG]:

@@ -201,12 +201,13 @@ class _Page(Generic[Key]):
     ) -> Iterator[Found[Key]]:
         """For those whose other word stands beside their anchor, near enough together."""
         first, last = self._beside(place, end)
+        reach = self._stretch(last - 1, LONGEST_AS_ONE)[1]  # with what is read as one from its last word on
         for at in (*range(first, place), *range(end, last)):
             for _, alike in self._alike[at]:
                 for text in texts & alike.keys():
                     for each in waiting[text]:
                         if each.hundredths + alike[text] <= MOST_TOGETHER:
-                            yield from self._read(each.held, first, self._stretch(last - 1, LONGEST_AS_ONE)[1])
+                            yield from self._read(each.held, first, reach)
 
     def _long(
         self, waiting: Mapping[str, Sequence[_Other[Key]]], texts: AbstractSet[str], place: int, end: int

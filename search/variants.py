@@ -126,10 +126,11 @@ class Variants:
 
 def _scored(level: Level, name: Name, reading: Reading, around: Context) -> float:
     """0 where it does not count at this level."""
-    if level == "strict" and not may_be_sure(name, reading):
+    sure = may_be_sure(name, reading)
+    if level == "strict" and not sure:
         return 0.0
     score = SCORER.score(measures(name, reading, around), of_use=level)
-    return score if may_be_sure(name, reading) else min(score, SCORER.least("strict") - _UNSURE)
+    return score if sure else min(score, SCORER.least("strict") - _UNSURE)
 
 
 def _best(variants: Sequence[Variant]) -> list[Variant]:
