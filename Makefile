@@ -12,7 +12,9 @@ READY := .venv/ready
 JOBS ?= 2
 PYTEST := $(BIN)/pytest -n $(JOBS)
 
-.PHONY: help demo test test-services check bench bench-services lock docs clean
+CHAOS ?= --json docs/reliability.json
+
+.PHONY: help demo test test-services check chaos bench bench-services lock docs clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +36,10 @@ test: $(READY) ## every test, with the real services that this machine has (unde
 test-services: $(READY) ## only the tests with PostgreSQL, Redis, Elasticsearch, Prometheus, mail and a browser
 	tests/services/install
 	$(PYTEST) -m service
+
+chaos: $(READY) ## each fault of the design on real processes, the long form; CHAOS="--times 3 F7" chooses
+	tests/services/install
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 bench: $(READY) ## the figures of docs/performance.md
 	$(BIN)/copytaster bench match

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from copytaster.config import Config
+from copytaster.crashpoints import arm
 
 Pool = Literal["prefork", "threads"]
 SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
@@ -30,7 +31,7 @@ def share_metrics(folder: pathlib.Path) -> None:
 
 def crawl(config: Config, *, source: str | None = None) -> None:
     """One bounded run of the spider; whoever started it starts the next one."""
-    _own_metrics(config, "crawl")
+    _begin(config, "crawl")
     from desk import watchdog
     from scrapers.run import crawl as run
     from workers.app import Hints
@@ -41,7 +42,7 @@ def crawl(config: Config, *, source: str | None = None) -> None:
 
 def worker(config: Config, *, queues: Sequence[str] = (), pool: Pool = "prefork", processes: int = 0) -> None:
     """A Celery worker over some or all stages."""
-    _own_metrics(config, "worker")
+    _begin(config, "worker")
     from workers.bootstrap import collect_rarely
     from workers.tasks import serve
 
@@ -52,7 +53,7 @@ def worker(config: Config, *, queues: Sequence[str] = (), pool: Pool = "prefork"
 
 def beat(config: Config) -> None:
     """The reconciler with its chores; several may run, one at a time works."""
-    _own_metrics(config, "beat")
+    _begin(config, "beat")
     from desk import watchdog
     from workers.bootstrap import make_reconciler
 
@@ -66,6 +67,11 @@ def web(config: Config) -> None:
     from desk.web import serve
 
     serve(config)
+
+
+def _begin(config: Config, role: str) -> None:
+    arm(config.crashpoint)
+    _own_metrics(config, role)
 
 
 def _own_metrics(config: Config, role: str) -> None:

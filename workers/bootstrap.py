@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from copytaster import outbound
 from copytaster.config import Config
-from copytaster.crashpoints import arm
 from copytaster.guard import Guard
 from copytaster.store import Store, processes
 from copytaster.store.processes import Progress
@@ -132,7 +131,6 @@ def make_services(
     config: Config, kind: str, hint: Callable[[str], None] | None = None, *, watchlist: Watchlist | None = None
 ) -> Services:
     """All that the stages need, in this process; without ``hint`` one over the broker is made."""
-    arm(config.crashpoint)
     store, secret = open_store(config), server_secret(config)
     progress = Progress(store, kind)
     return Services(

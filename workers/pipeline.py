@@ -78,6 +78,7 @@ def _ingest(services: Services, lease: pages.PageLease, until: float) -> pages.P
         _refuse_page(services, lease, error.reason, str(error))
         return None
     reading = landing.Reading.of(lease.page, extracted)
+    crashpoint("ingest.extracted")
     more = None
     with metrics.stage("land"), services.store.write() as tx:
         landed = landing.land(tx, lease, reading, services)
@@ -249,6 +250,7 @@ def _index(services: Services, most: int) -> bool:
     services.intake.worked()
     crashpoint("index.put")
     _note_indexed(services, token, batch, outcomes)
+    crashpoint("index.noted")
     return True
 
 

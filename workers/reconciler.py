@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from copytaster.crashpoints import crashpoint
 from copytaster.errors import CopytasterError
 from copytaster.store import Store, Tx, articles, deliveries, leases, messages, pages
 from workers.app import STAGES, Hints
@@ -64,12 +65,14 @@ class Reconciler:
         """One look: sends the hints that are needed, and returns how many for each stage."""
         with self.store.read() as tx:
             due = due_rows(tx, most=MOST_COUNTED)
+        crashpoint("beat.looked")
         sent = {}
         for stage in STAGES:
             wanted = plan_hints(due[stage], self.hints.depth(stage) if due[stage] else 0)
             for _ in range(wanted):
                 self.hints.send(stage)
             sent[stage] = wanted
+        crashpoint("beat.hinted")
         return sent
 
 

@@ -56,6 +56,7 @@ class Rig:
     environment: Mapping[str, str] = field(default_factory=dict)
     workers: int = 2
     crawlers: int = 1
+    source_headers: Mapping[str, str] = field(default_factory=dict)  # what every source is asked with
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     site: SiteProcess = field(init=False)
     sink: SinkProcess = field(init=False)
@@ -93,12 +94,13 @@ class Rig:
         }
 
     def config(self) -> Config:
-        urls = {section: self.environment.get(f"COPYTASTER_{section.upper()}__URL", "") for section in ("store", "redis")}
+        sections = ("store", "redis", "search")
+        urls = {section: self.environment.get(f"COPYTASTER_{section.upper()}__URL", "") for section in sections}
         return Config(
             data_dir=self.folder / "data",
             store=StoreConfig(url=urls["store"]),
             redis=RedisConfig(url=urls["redis"]),
-            search=SearchConfig(),
+            search=SearchConfig(url=urls["search"], replicas=0),
         )
 
     def start(self, seconds: float = 120.0) -> None:
@@ -146,6 +148,7 @@ class Rig:
             host=host_of(url),
             alert_since_seconds=float("inf"),
             proxy=self.site.proxy,
+            headers=dict(self.source_headers),
             added_at=now,
         )
 

@@ -18,7 +18,7 @@ from desk.bench.pipeline import rare_queries
 from desk.bench.rig import Rig
 from desk.bench.tree import role_of
 from desk.site import Resource, Site
-from tests.chaos.test_kill_anything import article
+from tests.chaos.world import article, vocabulary
 
 pytestmark = [pytest.mark.slow, pytest.mark.service, pytest.mark.timeout(300)]
 HOSTS, PAGES_A_HOST, DELAY = 40, 12, 1.0
@@ -30,15 +30,14 @@ BACK_SECONDS = 60.0
 def world(seed: int) -> tuple[list[Site], list[str]]:
     """Sites with a feed each; the last item of each redirects to a page of another site that no feed names."""
     rng = random.Random(seed)
-    vocabulary = sorted({"".join(rng.choices("abcdefghiklmnoprstuvz", k=rng.randint(4, 9))) for _ in range(3000)})
-    rng.shuffle(vocabulary)
+    words = vocabulary(rng)
     sites, texts = [Site(f"site{number}.example") for number in range(HOSTS)], []
     for number, site in enumerate(sites):
         paths = [f"/2026/11/story-{number}-{page}.html" for page in range(PAGES_A_HOST)]
         home, other = paths[:-1], sites[(number + HOSTS // 2) % HOSTS]
         for where, path in [*((site, path) for path in home), (other, paths[-1])]:
-            title = " ".join(rng.choices(vocabulary[:500], k=6)).capitalize()
-            body, text = article(rng, vocabulary, title)
+            title = " ".join(rng.choices(words[:500], k=6)).capitalize()
+            body, text = article(rng, words, title)
             where.put(path, Resource(body=body, content_type="text/html; charset=utf-8", delay_seconds=0.05))
             texts.append(text)
         site.put("/moved", Resource.redirect(f"http://{other.host}{paths[-1]}", 302))
