@@ -65,6 +65,10 @@ GAUGES = {
     "copytaster_oldest_due_seconds": ("How long the oldest row that could be worked on now has waited, by stage.", ("stage",)),
     "copytaster_oldest_due_delivery_seconds": ("How long the oldest delivery that is due has waited.", ()),
     "copytaster_deliveries": ("Deliveries in the store, by state.", ("state",)),
+    "copytaster_channels": (
+        "Channels, by state: active, open (it fails, and is asked now and then), disabled.",
+        ("state",),
+    ),
     "copytaster_due_rows": ("Rows that are due, by stage.", ("stage",)),
     "copytaster_queue_depth": ("Hints waiting in the broker, by queue.", ("queue",)),
     "copytaster_broker_up": ("Whether the broker answers.", ()),

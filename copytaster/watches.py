@@ -22,6 +22,7 @@ DEFAULT_LEVEL: Level = "strict"
 Digest = Literal["instant", "hourly", "daily"]
 HitField = Literal["title", "text", "source", "author"]
 HitKind = Literal["exact", "folded", "variant"]
+OPEN_AFTER = 5  # failures of a channel in a row: then its circuit is open, and one message at a time asks how it is
 DeliveryState = Literal["pending", "sending", "sent", "failed", "cancelled"]
 
 
@@ -41,6 +42,15 @@ class Channel:
     secret: str  # whsec_… for webhooks; also signs unsubscribe tokens
     state: Literal["active", "disabled"] = "active"
     reason: str | None = None  # why it was disabled
+
+
+def without_secrets(url: str) -> str:
+    """A channel as a list or a notice may show it: the mailbox, or scheme and host, for the rest of a webhook's URL is a key."""
+    scheme, colon, rest = url.partition(":")
+    if scheme.lower() == "mailto" or not colon:
+        return url
+    host = rest.lstrip("/").partition("/")[0].rpartition("@")[2].partition("?")[0]
+    return f"{scheme}://{host}" if rest.strip("/") == host else f"{scheme}://{host}/…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

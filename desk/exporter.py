@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from copytaster.errors import CopytasterError
 from copytaster.metrics import GAUGES
-from copytaster.store import Store, Tx, articles, deliveries, load, processes, sources, watches
+from copytaster.store import Store, Tx, articles, channels, deliveries, load, processes, sources, watches
 from copytaster.store.db import Record
 from workers.app import STAGES
 from workers.reconciler import due_rows
@@ -28,6 +28,7 @@ FRESH_SECONDS = 5.0
 COUNT_SECONDS = 60.0  # counting every article takes longer the more there are
 ANSWER_SECONDS = 5.0  # Prometheus gives a whole scrape ten; a server that is gone without a word hangs for longer
 MOST_LABELLED = 1_000  # sources; with more of them a label for each would cost Prometheus more than it tells
+CHANNELS = {"active": 0, "open": 0, "disabled": 0}
 LATEST_PROCESSES = dt.timedelta(hours=1)
 log = logging.getLogger("copytaster.exporter")
 
@@ -166,6 +167,7 @@ def _looked_up(tx: Tx) -> Gauges:
     return {
         "copytaster_oldest_due_seconds": [((stage,), _seconds(tx.now, at)) for stage, at in load.oldest_due_at(tx).items()],
         "copytaster_oldest_due_delivery_seconds": [((), _seconds(tx.now, oldest))],
+        "copytaster_channels": [((state,), n) for state, n in sorted((CHANNELS | channels.counts(tx)).items())],
         "copytaster_due_rows": [((stage,), due) for stage, due in due_rows(tx).items()],
         "copytaster_worker_progress_timestamp_seconds": [
             ((each.name, each.kind), each.progress_at.timestamp()) for each in alive

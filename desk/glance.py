@@ -10,13 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from copytaster.news import Article
-from copytaster.store import Store, Tx, articles, deliveries, refusals, sources, watches
+from copytaster.store import Store, Tx, articles, channels, deliveries, refusals, sources, watches
+from copytaster.store.channels import Standing as ChannelStanding
 from copytaster.store.db import Record
 from copytaster.watches import Delivery, Hit
 from search.passages import Passage, passage
 from workers.reconciler import due_rows
 
-ALERTS, SOURCES, REFUSED = 12, 100, 10
+ALERTS, SOURCES, REFUSED, CHANNELS = 12, 100, 10, 20
 TITLE = 300
 DELIVERY_FIELDS = tuple(Delivery.__dataclass_fields__)
 
@@ -43,6 +44,8 @@ class Overview:
     articles: int
     watches: int
     deliveries: Mapping[str, int]
+    channels: Mapping[str, int]
+    troubled: Sequence[tuple[str, ChannelStanding]]  # place, how it stands
     due: Mapping[str, int]
     oldest_due_at: dt.datetime | None
     alerts: Sequence[Alert]
@@ -62,6 +65,8 @@ def look(store: Store) -> Overview:
             articles=articles.total(tx),
             watches=watches.total(tx),
             deliveries=deliveries.counts(tx),
+            channels=channels.counts(tx),
+            troubled=[(place_of(each.url), each) for each in channels.listed(tx, limit=CHANNELS, trouble=True)],
             due=due_rows(tx),
             oldest_due_at=deliveries.oldest_due_at(tx),
             alerts=_alerts(tx),

@@ -123,15 +123,6 @@ def marked(text: str, marks: Iterable[Sequence[int]]) -> str:
     return "".join([*parts, clean(text[at:])])
 
 
-def without_secrets(url: str) -> str:
-    """A channel as a list may show it: the mailbox, or scheme and host, for the rest of a webhook's URL is a key."""
-    scheme, colon, rest = url.partition(":")
-    if scheme.lower() == "mailto" or not colon:
-        return url
-    host = rest.lstrip("/").partition("/")[0].rpartition("@")[2].partition("?")[0]
-    return f"{scheme}://{host}" if rest.strip("/") == host else f"{scheme}://{host}/…"
-
-
 def coloured() -> bool:
     return _is_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 

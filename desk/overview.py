@@ -29,6 +29,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Keeping an eye on it": {
         "status": Entry("service", "Health of the sources, queues, last alerts, oldest undelivered."),
         "deliveries": Entry("deliveries", "What was sent and what failed: list, show, retry, replay."),
+        "channel": Entry("channel", "Where you are told: list, enable, rotate a webhook's key."),
         "refused": Entry("refused", "What was refused, and why: list, retry."),
     },
     "Keeping it safe": {

@@ -3,14 +3,18 @@
 It owns which rows that moves; it must not know how anything is sent, fetched or read.
 """
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Iterator, Sequence
 
 from copytaster.errors import Rejected
 from copytaster.news import EndpointId, LinkId
-from copytaster.store import Tx, deliveries, links, messages, refusals, sources, watches
+from copytaster.store import Store, Tx, channels, deliveries, links, messages, refusals, sources, watches
 from copytaster.store.health import index_anew
 from copytaster.store.refusals import Refusal
-from copytaster.watches import MessageId
+from copytaster.watches import ChannelId, MessageId, OwnerId
+from desk import watching
+
+BATCH = 100
 
 
 def is_number(named: str) -> bool:
@@ -33,6 +37,24 @@ def message_of(tx: Tx, named: str) -> MessageId:
     return MessageId(named)
 
 
+def channel_of(tx: Tx, named: str) -> channels.Standing:
+    """A channel by its id or its whole address; raises Rejected where there is none, or more than one."""
+    found = channels.find(tx, named)
+    if not found:
+        raise Rejected("no_such_channel", f"There is no channel {named!r}; `copytaster channel list` shows their ids.")
+    if len(found) > 1:
+        ids = ", ".join(each.id for each in found)
+        raise Rejected("which_channel", f"Several owners have this channel: name one of {ids}.")
+    return found[0]
+
+
+def switch_on(tx: Tx, channel: channels.Standing) -> None:
+    """Whatever it failed before is forgotten, and what waits is tried at once."""
+    watches.ensure_channel(tx, channel.url, OwnerId(channel.owner_id))
+    channels.worked(tx, channel.id, quick=False)
+    messages.bring_forward(tx, channel.id)
+
+
 def send_again(tx: Tx, message_id: MessageId) -> None:
     """Due at once; a channel that was switched off is on again, for a person asked for it."""
     found = messages.get(tx, message_id)
@@ -46,9 +68,35 @@ def send_again(tx: Tx, message_id: MessageId) -> None:
     refusals.clear(tx, "deliver", message_id)
 
 
-def failed_messages(tx: Tx, limit: int = 100_000) -> list[MessageId]:
-    found = (row["message_id"] for row in deliveries.every(tx, state="failed", limit=limit))
-    return list(dict.fromkeys(message_id for message_id in found if message_id))
+def send_all_again(store: Store, ids: Sequence[MessageId]) -> Iterator[int]:
+    """A bounded number in each transaction, so that nobody who writes waits; tells how many each was."""
+    for start in range(0, len(ids), BATCH):
+        done = 0
+        with store.write() as tx:
+            for message_id in ids[start : start + BATCH]:
+                if messages.get(tx, message_id):  # retention may have been here meanwhile
+                    send_again(tx, message_id)
+                    done += 1
+        yield done
+
+
+def failed_messages(tx: Tx, channel_id: ChannelId | None = None) -> list[MessageId]:
+    return deliveries.message_ids(tx, deliveries.Told(state="failed", channel_id=channel_id))
+
+
+def sent_since(
+    tx: Tx, since: float | dt.datetime | None, *, until: dt.datetime | None, to: str | None, watch: str | None
+) -> deliveries.Told:
+    """What a replay means; it ends now at the latest, or it would send again what it sent. Switched off channels are left out."""
+    start = since if isinstance(since, dt.datetime) else tx.now - dt.timedelta(seconds=since or 0)
+    return deliveries.Told(
+        state="sent",
+        since=start,
+        until=min(until or tx.now, tx.now),
+        channel_id=channel_of(tx, to).id if to else None,
+        watch_id=watching.find(tx, watch).id if watch else None,
+        only_on=True,
+    )
 
 
 def chosen(tx: Tx, ids: Sequence[int], *, reason: str | None, stage: str | None, everything: bool) -> list[Refusal]:

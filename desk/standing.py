@@ -8,14 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from copytaster.store import Tx, articles, deliveries, health, pages, processes, refusals
+from copytaster.store import Tx, articles, channels, deliveries, health, pages, processes, refusals
+from copytaster.store.channels import Standing as ChannelStanding
 from copytaster.store.health import health_state
 from copytaster.store.processes import Process
+from copytaster.watches import without_secrets
 from desk import output
 from desk.opening import Desk
 
 MOST_SOURCES = 20
 MOST_TROUBLE = 100  # sources in one object; `copytaster source list --json` tells of all
+MOST_CHANNELS = 10
 LAST_ALERTS = 5
 STUCK_SECONDS = 120.0  # a process with no progress for so long is restarted
 
@@ -33,6 +36,8 @@ class Standing:
     broker: Mapping[str, int | None]
     articles: int
     deliveries: Mapping[str, int]
+    channels: Mapping[str, int]
+    troubled: Sequence[ChannelStanding]
     oldest_undelivered_at: dt.datetime | None
     last_alerts: Sequence[Mapping[str, Any]]
     refused: Mapping[tuple[str, str], int]
@@ -49,6 +54,8 @@ class Standing:
                 broker=_depths(here),
                 articles=articles.total(tx),
                 deliveries=deliveries.counts(tx),
+                channels=channels.counts(tx),
+                troubled=channels.listed(tx, limit=MOST_TROUBLE, trouble=True),
                 oldest_undelivered_at=deliveries.oldest_due_at(tx),
                 last_alerts=deliveries.every(tx, state="sent", limit=LAST_ALERTS),
                 refused=refusals.counts(tx),
@@ -57,7 +64,7 @@ class Standing:
 
     def record(self) -> dict[str, Any]:
         """As one JSON object."""
-        alerts = [{**row, "channel": output.without_secrets(row["channel"])} for row in self.last_alerts]
+        alerts = [{**row, "channel": without_secrets(row["channel"])} for row in self.last_alerts]
         return {
             "at": self.now,
             "sources": self.by_health,
@@ -66,6 +73,8 @@ class Standing:
             "broker": self.broker,
             "articles": self.articles,
             "deliveries": self.deliveries,
+            "channels": self.channels,
+            "channel_trouble": [asdict(each) | {"url": without_secrets(each.url)} for each in self.troubled],
             "oldest_undelivered_at": self.oldest_undelivered_at,
             "last_alerts": alerts,
             "refused": [{"stage": stage, "reason": why, "count": n} for (stage, why), n in sorted(self.refused.items())],
@@ -109,13 +118,26 @@ def print_standing(standing: Standing) -> None:
     output.say(f"Articles: {standing.articles} in the store. Deliveries: {_counts(standing.deliveries) or 'none yet'}.")
     oldest = standing.oldest_undelivered_at
     output.say(f"Oldest undelivered: due {output.ago(oldest)}." if oldest else "Nothing that is due waits to be delivered.")
+    _print_channels(standing)
     if standing.refused:
         output.say(f"Refused: {_counts({f'{stage}/{why}': n for (stage, why), n in sorted(standing.refused.items())})}.")
     output.say("")
-    alerts = ((a["sent_at"], a["watch"], output.without_secrets(a["channel"]), a["title"]) for a in standing.last_alerts)
+    alerts = ((a["sent_at"], a["watch"], without_secrets(a["channel"]), a["title"]) for a in standing.last_alerts)
     output.table(("last alerts", "watch", "to", "title"), alerts, empty="No alert was sent yet.")
     output.say("")
     _print_processes(standing)
+
+
+def _print_channels(standing: Standing) -> None:
+    if not standing.troubled:
+        return
+    output.say(f"Channels: {_counts(standing.channels)}; `copytaster channel list` shows them.")
+    for each in standing.troubled[:MOST_CHANNELS]:
+        since = f" since {output.ago(each.failing_since)}" if each.failing_since and each.state != "disabled" else ""
+        why = each.reason or each.last_error or "it did not take the last message."
+        how = f" (copytaster channel enable {each.id})" if each.state == "disabled" else ""
+        said = "failing" if each.state == "active" else each.state
+        output.say(output.clean(f"  {without_secrets(each.url)} is {said}{since}: {why}{how}"))
 
 
 def _print_sources(standing: Standing) -> None:

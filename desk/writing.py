@@ -69,6 +69,18 @@ def instant(text: str) -> dt.datetime:
         raise ValueError(f"{text!r} is no date; write 2026-01-31 or 2026-01-31T09:00.") from None
 
 
+def span_or_instant(text: str) -> float | dt.datetime:
+    """How long ago, or since when."""
+    try:
+        return span_seconds(text)
+    except ValueError:
+        pass
+    try:
+        return instant(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a span nor a date; write 24h, 7d, 2026-01-31 or 2026-01-31T09:00.") from None
+
+
 def pair(separator: str, example: str) -> Callable[[str], tuple[str, str]]:
     """``name<separator>value``."""
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from copytaster import outbound
 from copytaster.config import Config
 from copytaster.guard import Guard
-from copytaster.store import Store, processes
+from copytaster.store import Store, channels, processes
+from copytaster.store.messages import Senders
 from copytaster.store.processes import Progress
 from search.generations import FullEngine
 from workers import refilling, silence, websub
@@ -128,7 +129,12 @@ def collect_rarely() -> None:
 
 
 def make_services(
-    config: Config, kind: str, hint: Callable[[str], None] | None = None, *, watchlist: Watchlist | None = None
+    config: Config,
+    kind: str,
+    hint: Callable[[str], None] | None = None,
+    *,
+    watchlist: Watchlist | None = None,
+    senders: Senders | None = None,
 ) -> Services:
     """All that the stages need, in this process; without ``hint`` one over the broker is made."""
     store, secret = open_store(config), server_secret(config)
@@ -143,6 +149,7 @@ def make_services(
         progress=progress,
         token=progress.name,
         secret=secret,
+        senders=senders or Senders(),
     )
 
 
@@ -169,6 +176,7 @@ def _chores(config: Config, store: Store, forgetting: Forgetting, facts: Backgro
     silence.report(store)
     with store.write() as tx:
         processes.forget(tx)
+        channels.forget_old_keys(tx)
     if config.web.public_url:
         with outbound.client(Guard(config.guard.allow)) as client:
             websub.subscribe_due(store, client, config.web.public_url)

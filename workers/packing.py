@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from copytaster.news import Article, ArticleId, StoryId
 from copytaster.store import Tx, articles, deliveries, messages, refusals, watches
-from copytaster.watches import Channel, Delivery, DeliveryId, Hit, MessageId, Watch, WatchId
+from copytaster.watches import Channel, Delivery, DeliveryId, Hit, MessageId, Watch, WatchId, without_secrets
 from search.passages import passage
 from workers.notifiers import payload, unsubscribe
 from workers.planner import Group, fallback_channel, plan_messages, watches_of
@@ -62,12 +62,17 @@ def _put(tx: Tx, services: Services, group: Group, items: Sequence[payload.Alert
 
 
 def tell_owner(tx: Tx, failed: Channel, why: str) -> bool:
-    """A channel was given up: a word to its owner by another one, if there is another that works."""
+    """A channel was given up: a word to its owner by another one, if there is another that works; no secret of it."""
     other = fallback_channel(failed, watches.owner_channels(tx, failed.owner_id))
     if other is None:
+        log.warning("%s is switched off and its owner has no other channel to be told by: %s", failed.id, why)
         return False
-    text = f"{failed.url} is not told any more: {why} Nothing is lost: `copytaster deliveries list --state failed` shows it."
-    notify(tx, other, f"{failed.url.split('?')[0]} was switched off", text)
+    place = without_secrets(failed.url)
+    again = f"`copytaster channel enable {failed.id}` switches it on"
+    text = (
+        f"{place} is not told any more: {why}\nNothing is lost: {again}, and then `copytaster deliveries retry --to {failed.id}`"
+    )
+    notify(tx, other, f"{place} was switched off", f"{text} sends what it missed.")
     return True
 
 

@@ -9,29 +9,27 @@ Each step claims under one lease, is safe to repeat, and returns whether there w
 """
 
 import logging
-import random
 import secrets
 import time
+from dataclasses import dataclass
 
 from copytaster import metrics
 from copytaster.crashpoints import crashpoint
 from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.news import Article
 from copytaster.store import Tx, articles, deliveries, links, messages, pages, refusals, watches
-from copytaster.watches import MessageId
 from search.engine import Outcome
 from search.mapping import IndexDocument
-from workers import landing, packing, refilling
+from workers import landing, packing, refilling, settling
 from workers.extraction.boxed import extract_boxed
-from workers.notifiers import Gone
-from workers.planner import SCHEDULE, next_attempt
+from workers.notifiers import Gone, NotTheirs
+from workers.planner import SCHEDULE
 from workers.services import Services
 
 LEASE_SECONDS = 30.0
 MOST_ATTEMPTS = 5
 RUN_SECONDS = 1.0  # of one call of a step: short beside a task's time limit, long beside a page
 log = logging.getLogger("copytaster.pipeline")
-_rng = random.Random()  # noqa: S311  jitter is no secret
 
 
 def _token(services: Services) -> str:
@@ -129,90 +127,62 @@ def deliver(services: Services) -> bool:
 
 
 def _next_message(tx: Tx, services: Services) -> tuple[int, messages.MessageLease | None]:
-    return packing.pack(tx, services), messages.claim(tx, _token(services), seconds=LEASE_SECONDS)
+    token = f"{services.senders.pool}{_token(services)}"
+    return packing.pack(tx, services), messages.claim(tx, token, seconds=LEASE_SECONDS, senders=services.senders)
 
 
 def _deliver(services: Services, lease: messages.MessageLease, until: float) -> messages.MessageLease | None:
     """One message; returns the next one where this was sent and there is time."""
     if lease.message.attempts > len(SCHEDULE):
-        _give_up(services, lease, "Sending this ended its worker each time, so it is left alone.", "poison")
+        settling.give_up(services, lease, "Sending this ended its worker each time, so it is left alone.", "poison")
         return None
+    began = time.monotonic()
     try:
         with metrics.stage("send"):
             receipt = services.notifiers.send(lease.message)
     except Gone as error:
-        _give_up(services, lease, str(error), "gone", disable=True)
+        settling.give_up(services, lease, str(error), "gone", disable=True)
     except (Permanent, Rejected) as error:
-        _give_up(services, lease, str(error), "refused")
+        settling.give_up(services, lease, str(error), "refused")
     except Transient as error:
-        _try_later(services, lease, error)
+        settling.try_later(services, lease, error)
     except Exception as error:
         # A fault of ours in one payload follows the schedule like any failure, and holds up no other.
         log.exception("message %s could not be sent", lease.message.id)
-        _try_later(services, lease, Transient(f"It could not be sent, by a fault of copytaster: {error!r}"))
+        settling.try_later(services, lease, NotTheirs(f"It could not be sent, by a fault of copytaster: {error!r}"))
     else:
         crashpoint("deliver.sent")
-        return _settle(services, lease, receipt.detail, until)
+        return _settle(services, lease, Sent(receipt.detail, time.monotonic() - began), until)
     return None
 
 
-def _settle(services: Services, lease: messages.MessageLease, detail: str, until: float) -> messages.MessageLease | None:
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the other side said, and how long it took."""
+
+    detail: str
+    seconds: float
+
+
+def _settle(services: Services, lease: messages.MessageLease, sent: Sent, until: float) -> messages.MessageLease | None:
     """A fault in what comes next must not undo what was sent, or it would be sent again: then this is settled by itself."""
     try:
-        return _settled(services, lease, detail, until)
+        return _settled(services, lease, sent, until)
     except Exception:
         log.warning("message %s is settled by itself", lease.message.id, exc_info=True)
-        return _settled(services, lease, detail, float("-inf"))
+        return _settled(services, lease, sent, float("-inf"))
 
 
-def _settled(services: Services, lease: messages.MessageLease, detail: str, until: float) -> messages.MessageLease | None:
-    found, more = [], None
+def _settled(services: Services, lease: messages.MessageLease, sent: Sent, until: float) -> messages.MessageLease | None:
+    more = None
     with services.store.write() as tx:
-        if messages.sent(tx, lease, detail):
-            deliveries.settle(tx, lease.message.id, "sent")
-            found = deliveries.found_at(tx, lease.message.id)
-        now = tx.now
+        found, now = settling.sent(tx, lease, sent.detail, seconds=sent.seconds), tx.now
         if time.monotonic() < until:
             _, more = _next_message(tx, services)
     metrics.DELIVERIES.labels("sent").inc(len(found))
     for at in found:
         metrics.FOUND_TO_ALERT.observe(max((now - at).total_seconds(), 0.0))
     return more
-
-
-def _try_later(services: Services, lease: messages.MessageLease, error: Transient) -> None:
-    metrics.DELIVERIES.labels("retry").inc()
-    with services.store.write() as tx:
-        due_at = next_attempt(lease.message.attempts, "transient", tx.now, retry_after=error.retry_after, rng=_rng)
-        if due_at:
-            messages.again(tx, lease, str(error), due_at)
-        dead = due_at is None and not messages.took_since(tx, lease.message.channel.id, lease.message.created_at)
-    if due_at is None:
-        _give_up(services, lease, f"Given up after {lease.message.attempts} attempts: {error}", "given_up", disable=dead)
-
-
-def _give_up(services: Services, lease: messages.MessageLease, why: str, reason: str, *, disable: bool = False) -> None:
-    """Nothing more is tried by itself; it is listed as refused, and where the channel is dead its owner is told elsewhere."""
-    channel = lease.message.channel
-    metrics.DELIVERIES.labels("failed").inc()
-    with services.store.write() as tx:
-        if not messages.failed(tx, lease, why):
-            return
-        failed: list[MessageId] = [lease.message.id]
-        if disable and watches.disable(tx, channel.id, why):
-            failed += messages.fail_waiting(tx, channel.id, why)
-            packing.tell_owner(tx, channel, why)
-        for message_id in failed:
-            deliveries.settle(tx, message_id, "failed")
-        refusal = refusals.Refusal(
-            stage="deliver",
-            key=lease.message.id,
-            url=channel.url,
-            reason=reason,
-            detail=why,
-            attempts=lease.message.attempts,
-        )
-        refusals.put(tx, refusal)
 
 
 # -- index ------------------------------------------------------------------------------------------------------------

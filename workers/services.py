@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from copytaster.config import Config
 from copytaster.store import Store
+from copytaster.store.messages import Senders
 from copytaster.store.processes import Progress
 from search.engine import SearchEngine
 from workers.intake import Intake
@@ -25,4 +26,5 @@ class Services:
     progress: Progress
     token: str
     secret: str  # signs unsubscribe links
+    senders: Senders = field(default_factory=Senders)
     intake: Intake = field(default_factory=Intake)

@@ -18,6 +18,7 @@ from celery.exceptions import SecurityWarning
 from copytaster.config import Config
 from copytaster.errors import CopytasterError
 from copytaster.store import Store, processes
+from copytaster.store.messages import Senders
 from workers import pipeline
 from workers.app import STAGES, make_app
 from workers.bootstrap import make_services, open_store, warm_up
@@ -88,7 +89,8 @@ def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int)
     # Celery warns root of pickled tasks, which would run anything; ours are JSON, and containers run as they like.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app = make_app(config)
-    services = _per_process(config, learnt(config) if "ingest" in (queues or STAGES) else Watchlist())
+    senders = Senders(f"{processes.name_of('worker', os.getpid())}:", concurrency)
+    services = _per_process(config, learnt(config) if "ingest" in (queues or STAGES) else Watchlist(), senders)
     register(app, services)
     warm_up()
     if pool == "prefork":
@@ -126,7 +128,7 @@ def learnt(config: Config) -> Watchlist:
     return watchlist
 
 
-def _per_process(config: Config, watchlist: Watchlist) -> Callable[[], Services]:
+def _per_process(config: Config, watchlist: Watchlist, senders: Senders) -> Callable[[], Services]:
     """Services of the process that asks: connections must not cross a fork, the watches may."""
     made: dict[int, Services] = {}
     lock = threading.Lock()
@@ -135,7 +137,7 @@ def _per_process(config: Config, watchlist: Watchlist) -> Callable[[], Services]
         with lock:
             if os.getpid() not in made:
                 made.clear()
-                made[os.getpid()] = make_services(config, "worker", watchlist=watchlist)
+                made[os.getpid()] = make_services(config, "worker", watchlist=watchlist, senders=senders)
                 _note(made[os.getpid()])
             return made[os.getpid()]
 

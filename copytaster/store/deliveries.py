@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from copytaster.news import ArticleId, StoryId
 from copytaster.store.articles import month_of
 from copytaster.store.db import Tx
-from copytaster.store.schema import articles, channels, deliveries, matches, watches
+from copytaster.store.schema import articles, channels, deliveries, matches, watch_channels, watches
 from copytaster.store.types import Instant
 from copytaster.watches import ChannelId, Delivery, DeliveryId, Hit, Match, MessageId, WatchId
 
@@ -189,6 +189,41 @@ def every(tx: Tx, *, state: str | None = None, limit: int = 50) -> list[Mapping[
     named = (watches.c.name.label("watch"), channels.c.url.label("channel"), articles.c.title, articles.c.url)
     query = select(*FIELDS, deliveries.c.sent_at, *named).select_from(join).order_by(newest.c.id.desc())
     return [dict(row._mapping) for row in tx.conn.execute(query)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Which deliveries are meant: by state, and by when they were sent, to which channel and for which watch."""
+
+    state: str
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    channel_id: ChannelId | None = None
+    watch_id: WatchId | None = None
+    only_on: bool = False  # channels that are not switched off
+
+
+def message_ids(tx: Tx, told: Told, *, limit: int = 1_000_000) -> list[MessageId]:
+    """The messages of such deliveries, in the order of these; not those to a channel that was taken off their watch."""
+    off = select(watch_channels.c.watch_id).where(
+        watch_channels.c.watch_id == deliveries.c.watch_id,
+        watch_channels.c.channel_id == deliveries.c.channel_id,
+        watch_channels.c.unsubscribed_at.is_not(None),
+    )
+    which = [deliveries.c.state == told.state, deliveries.c.message_id.is_not(None), ~off.exists()]
+    if told.only_on:
+        which.append(_TOLD)
+    if told.since:
+        which.append(deliveries.c.sent_at >= told.since)
+    if told.until:
+        which.append(deliveries.c.sent_at < told.until)
+    if told.channel_id:
+        which.append(deliveries.c.channel_id == told.channel_id)
+    if told.watch_id:
+        which.append(deliveries.c.watch_id == told.watch_id)
+    first = func.min(deliveries.c.id)
+    query = select(deliveries.c.message_id).where(*which).group_by(deliveries.c.message_id).order_by(first).limit(limit)
+    return list(tx.conn.execute(query).scalars())
 
 
 def hits_of(tx: Tx, wanted: Sequence[Delivery]) -> dict[DeliveryId, list[Hit]]:

@@ -16,6 +16,13 @@ _NOW = bindparam("now", type_=Instant)
 _ACTIVE = select(channels.c.id).where(channels.c.state == "active")
 _FREE = or_(hosts.c.leased_until.is_(None), hosts.c.leased_until <= _NOW)
 _ALLOWED = or_(hosts.c.next_allowed_at.is_(None), hosts.c.next_allowed_at <= _NOW)
+_BUSY = messages.alias("busy")
+_UNDER_WAY = select(_BUSY.c.id).where(
+    _BUSY.c.channel_id == messages.c.channel_id, _BUSY.c.lease_token.is_not(None), _BUSY.c.due_at > _NOW
+)
+# Those of a channel that fails, or that has one under way, wait for it and for nobody of ours.
+_WELL = select(channels.c.id).where(channels.c.state == "active", channels.c.failures == 0)
+_SENDABLE = messages.c.channel_id.in_(_WELL) & ~_UNDER_WAY.exists()
 _PENDING = (deliveries.c.state == "pending") & deliveries.c.channel_id.in_(_ACTIVE)
 
 
@@ -27,7 +34,7 @@ def _first(column: Column[Any], *free: ColumnElement[bool]) -> Select[Any]:
 _OLDEST = {
     "crawl": [_first(hosts.c.due_at, _FREE, _ALLOWED)],
     "ingest": [_first(pages.c.due_at)],
-    "deliver": [_first(deliveries.c.due_at, _PENDING), _first(messages.c.due_at, messages.c.channel_id.in_(_ACTIVE))],
+    "deliver": [_first(deliveries.c.due_at, _PENDING), _first(messages.c.due_at, _SENDABLE)],
     "index": [_first(articles.c.index_due_at)],
 }
 _LACKING = select(func.count()).where(articles.c.index_due_at.is_not(None))

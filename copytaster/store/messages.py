@@ -7,23 +7,29 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, literal, null, select, update
+from sqlalchemy import ScalarSelect, Text, bindparam, func, insert, literal, null, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from copytaster.store import watches as watch_rows
+from copytaster.store import channels as channel_rows
+from copytaster.store.channels import Condition
 from copytaster.store.db import Tx
 from copytaster.store.schema import attempts, channels, messages
 from copytaster.store.types import Instant
 from copytaster.watches import ChannelId, Message, MessageId
 
 MOST_COUNTED = 100_000
-PAUSE = dt.timedelta(minutes=5)
-_SENDABLE = messages.c.channel_id.in_(select(channels.c.id).where(channels.c.state == "active"))
+BACK_LINE = 1_000_000_000  # turns from here on are of what is sent again: it waits behind all that is new
+_NOW = bindparam("now", type_=Instant)
+_ON = (channels.c.state == "active") & or_(channels.c.paused_until.is_(None), channels.c.paused_until <= _NOW)
+_SENDABLE = messages.c.channel_id.in_(select(channels.c.id).where(_ON))
 _CLAIM_LOCK = select(func.pg_advisory_xact_lock(7_020_417_414))
 _ATTEMPT = insert(attempts)
 # Channels take turns (decision 0013): the second message that waits for one comes after the first of every other.
-_NEXT_TURN = select(func.coalesce(func.max(messages.c.turn), -1) + 1).where(
-    messages.c.channel_id == bindparam("channel"), messages.c.due_at.is_not(None)
+_NEXT_TURN = select(func.coalesce(func.max(messages.c.turn) + 1, bindparam("line"))).where(
+    messages.c.channel_id == bindparam("channel"),
+    messages.c.due_at.is_not(None),
+    messages.c.turn >= bindparam("line"),
+    messages.c.turn < bindparam("line") + BACK_LINE,
 )
 _END = (
     update(messages)
@@ -31,22 +37,31 @@ _END = (
     .values(state=bindparam("new_state"), due_at=bindparam("again"), lease_token=null())
     .values(sent_at=bindparam("sent"), last_error=func.coalesce(bindparam("error"), messages.c.last_error))
 )
-_DUE = select(literal(1)).where(messages.c.due_at <= bindparam("now", type_=Instant), _SENDABLE).limit(MOST_COUNTED)
+_DUE = select(literal(1)).where(messages.c.due_at <= _NOW, _SENDABLE).limit(MOST_COUNTED)
 _COUNT_DUE = select(func.count()).select_from(_DUE.subquery())
 
 
 @cache
 def _claim(dialect: str) -> ReturningUpdate[*tuple[Any, ...]]:
-    busy, now = messages.alias("busy"), bindparam("now", type_=Instant)
+    busy = messages.alias("busy")
     under_way = select(busy.c.id).where(
-        busy.c.channel_id == messages.c.channel_id, busy.c.lease_token.is_not(None), busy.c.due_at > now
+        busy.c.channel_id == messages.c.channel_id, busy.c.lease_token.is_not(None), busy.c.due_at > _NOW
     )
-    first = select(messages.c.id).where(messages.c.due_at <= now, _SENDABLE, ~under_way.exists())
+    able = select(channels.c.id).where(_ON, or_(channels.c.proven, _held_by_unproven() < bindparam("most_unproven")))
+    first = select(messages.c.id).where(messages.c.due_at <= _NOW, messages.c.channel_id.in_(able), ~under_way.exists())
     first = first.order_by(messages.c.turn, messages.c.due_at).limit(1)
     if dialect == "postgresql":
         first = first.with_for_update(skip_locked=True)
     leased = {"lease_token": bindparam("token"), "due_at": bindparam("until"), "attempts": messages.c.attempts + 1}
     return update(messages).where(messages.c.id == first.scalar_subquery()).values(leased).returning(*messages.c)
+
+
+def _held_by_unproven() -> ScalarSelect[int]:
+    """Places of one pool at which a message to a channel waits that was slow or failed the last time, or is new."""
+    held, whose, pool = messages.alias("held"), channels.alias("whose"), bindparam("pool", type_=Text)
+    ours = func.substr(held.c.lease_token, 1, func.length(pool)) == pool
+    query = select(func.count()).join(whose, whose.c.id == held.c.channel_id)
+    return query.where(held.c.lease_token.is_not(None), held.c.due_at > _NOW, ours, ~whose.c.proven).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,7 @@ class MessageLease:
     message: Message
     token: str
     kind: str
+    condition: Condition
 
 
 def put(tx: Tx, message_id: MessageId, channel_id: ChannelId, kind: str, payload: Mapping[str, Any]) -> bool:
@@ -68,27 +84,48 @@ def put(tx: Tx, message_id: MessageId, channel_id: ChannelId, kind: str, payload
         "state": "pending",
         "due_at": tx.now,
         "created_at": tx.now,
-        "turn": tx.conn.execute(_NEXT_TURN, {"channel": channel_id}).scalar_one(),
+        "turn": tx.conn.execute(_NEXT_TURN, {"channel": channel_id, "line": 0}).scalar_one(),
     }
     return tx.insert_new(messages, values) == 1
 
 
-def claim(tx: Tx, token: str, *, seconds: float) -> MessageLease | None:
-    """The next due message, each channel in turn, its attempt counted before the work.
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """A pool of senders: its name, with which its tokens begin, and how many messages it can have under way at once.
 
-    A channel with a message under way gives no second one: a receiver that hangs holds one worker, not all of them.
+    Half of them are kept for channels that took their last message quickly: slow and dead receivers hold the others,
+    however many there are of them.
+    """
+
+    pool: str = ""
+    places: int = 2
+
+    @property
+    def most_unproven(self) -> int:
+        return max(self.places // 2, 1)
+
+
+ANY = Senders(places=2_000_000)
+
+
+def claim(tx: Tx, token: str, *, seconds: float, senders: Senders = ANY) -> MessageLease | None:
+    """The next due message, each channel in turn, its attempt counted before the work; ``token`` begins with the pool's name.
+
+    A channel with a message under way gives no second one: a receiver that hangs holds one place, not all of them. One
+    that is paused gives none; when that ends, one message shows how it is.
     """
     if tx.dialect == "postgresql":  # one after the other, or two would each not see the other's channel as busy
         tx.conn.execute(_CLAIM_LOCK)
     values = {"token": token, "now": tx.now, "until": tx.now + dt.timedelta(seconds=seconds)}
-    row = tx.conn.execute(_claim(tx.dialect), values).first()
+    who = {"pool": senders.pool, "most_unproven": senders.most_unproven}
+    row = tx.conn.execute(_claim(tx.dialect), values | who).first()
     if row is None:
         return None
-    channel = watch_rows.by_ids(tx, [row.channel_id])[row.channel_id]
+    channel, condition = channel_rows.claimed(tx, row.channel_id)
     message = Message(
         id=row.id, channel=channel, payload=json.loads(row.payload), created_at=row.created_at, attempts=row.attempts
     )
-    return MessageLease(message, token, row.kind)
+    return MessageLease(message, token, row.kind, condition)
 
 
 def sent(tx: Tx, lease: MessageLease, detail: str) -> bool:
@@ -101,15 +138,14 @@ def failed(tx: Tx, lease: MessageLease, detail: str) -> bool:
 
 
 def again(tx: Tx, lease: MessageLease, detail: str, due_at: dt.datetime) -> bool:
-    """Tries later. What else waits for this channel waits a while too, so that a dead receiver is not asked in a row.
+    """Tries later; how long its whole channel rests is the channel's own (`channels.failed`)."""
+    return _end(tx, lease, "pending", detail, due_at=due_at)
 
-    A short while only: the receiver may dislike just this one message, which by now may wait for a day.
-    """
-    settled = _end(tx, lease, "pending", detail, due_at=due_at)
-    soon = min(due_at, tx.now + PAUSE)
-    others = (messages.c.channel_id == lease.message.channel.id) & (messages.c.due_at < soon)
-    tx.conn.execute(update(messages).where(others, messages.c.lease_token.is_(None)).values(due_at=soon))
-    return settled
+
+def bring_forward(tx: Tx, channel_id: ChannelId) -> int:
+    """The channel takes messages again: what failed meanwhile waits no longer. One after the other, for none else is sent."""
+    waiting = (messages.c.channel_id == channel_id) & (messages.c.due_at > tx.now) & messages.c.lease_token.is_(None)
+    return tx.conn.execute(update(messages).where(waiting).values(due_at=tx.now)).rowcount
 
 
 def took_since(tx: Tx, channel_id: ChannelId, since: dt.datetime) -> bool:
@@ -137,9 +173,14 @@ def fail_waiting(tx: Tx, channel_id: ChannelId, why: str) -> list[MessageId]:
 
 
 def retry(tx: Tx, message_id: MessageId) -> bool:
-    """Due at once with its attempts forgotten; the same id and the same payload, so a receiver can tell a repeat."""
-    values = {"state": "pending", "due_at": tx.now, "lease_token": None, "attempts": 0}
-    return tx.conn.execute(update(messages).where(messages.c.id == message_id).values(**values)).rowcount == 1
+    """Due at once with its attempts forgotten, behind all that is new; the same id and payload, so that a repeat shows."""
+    mine = messages.c.id == message_id
+    channel_id = tx.conn.execute(select(messages.c.channel_id).where(mine)).scalar()
+    if channel_id is None:
+        return False
+    turn = tx.conn.execute(_NEXT_TURN, {"channel": channel_id, "line": BACK_LINE}).scalar_one()
+    values = {"state": "pending", "due_at": tx.now, "lease_token": None, "attempts": 0, "turn": turn}
+    return tx.conn.execute(update(messages).where(mine).values(**values)).rowcount == 1
 
 
 def get(tx: Tx, message_id: str) -> Mapping[str, Any] | None:
@@ -153,5 +194,5 @@ def attempts_of(tx: Tx, message_id: str) -> Sequence[Mapping[str, Any]]:
 
 
 def due(tx: Tx) -> int:
-    """Messages that could be sent now, counted up to 100,000; those of channels that are switched off wait."""
+    """Messages that could be sent now, counted up to 100,000; those of channels that are off or rest wait."""
     return tx.conn.execute(_COUNT_DUE, {"now": tx.now}).scalar_one()

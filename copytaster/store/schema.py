@@ -69,6 +69,12 @@ channels = Table(
     text("state"),
     text("reason", null=True),
     instant("created_at"),
+    count("failures"),  # in a row, whatever the message; from OPEN_AFTER on its circuit is open
+    instant("failing_since", null=True),
+    instant("paused_until", null=True),  # nothing is sent there before
+    flag("proven"),  # took the last one, and quickly: one that did not may hold a part of the senders only
+    text("old_secret", null=True),
+    instant("old_secret_until", null=True),
     UniqueConstraint("owner_id", "url"),
 )
 

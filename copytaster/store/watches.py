@@ -1,14 +1,13 @@
 """Owners, channels, watches and the watch epoch as rows. Saving a watch excludes every ingest; it matches nothing."""
 
 import datetime as dt
-import secrets
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, literal, select, tuple_, update
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, case, func, literal, select, tuple_, update
 
+from copytaster.store.channels import HEALTHY, new_secret
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import channels, owners, watch_channels, watch_epoch, watches
 from copytaster.store.types import Instant
@@ -50,9 +49,11 @@ def ensure_owner(tx: Tx, owner: Owner = LOCAL) -> None:
 def ensure_channel(tx: Tx, url: str, owner_id: OwnerId = LOCAL.id) -> Channel:
     """The owner's channel with this URL, made with a secret of its own at first sight, active again if it was disabled."""
     channel_id = ChannelId(sha256(f"{owner_id}\n{url}".encode()).hexdigest()[:20])
-    secret = "whsec_" + b64encode(secrets.token_bytes(24)).decode()
-    values = {"id": channel_id, "owner_id": owner_id, "url": url, "secret": secret, "state": "active", "created_at": tx.now}
-    again = {"state": "active", "reason": None}
+    values: dict[str, Any] = {"id": channel_id, "owner_id": owner_id, "url": url, "secret": new_secret(), "state": "active"}
+    values["created_at"] = tx.now
+    on = channels.c.state == "active"  # one that is only said again keeps what is known of it
+    again: dict[str, Any] = {name: case((on, channels.c[name]), else_=value) for name, value in HEALTHY.items()}
+    again |= {"state": "active", "reason": None}
     tx.conn.execute(tx.insert(channels).values(values).on_conflict_do_update(index_elements=["id"], set_=again))
     return by_ids(tx, [channel_id])[channel_id]
 

@@ -1,5 +1,7 @@
 """``copytaster deliveries``: what was sent and what failed, and sending it again. It owns words and options only."""
 
+import datetime as dt
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -7,11 +9,12 @@ from typing import Annotated, Any, Literal
 import typer
 
 from copytaster.errors import Rejected
-from copytaster.store import Tx
-from copytaster.watches import Delivery, MessageId
+from copytaster.store import Tx, deliveries
+from copytaster.watches import Delivery, MessageId, without_secrets
 from desk import output
-from desk.commands.options import AsJson, Limit, group
-from desk.opening import desk
+from desk.commands.options import AsJson, Limit, date, group, reading
+from desk.opening import Desk, desk
+from desk.writing import span_or_instant
 
 app = group("What was sent, what failed and what waits.\n\nExample: copytaster deliveries list --state failed")
 State = Literal["pending", "sending", "sent", "failed", "cancelled"]
@@ -27,15 +30,13 @@ def list_(
 
     Example: copytaster deliveries list --state failed --json
     """
-    from copytaster.store import deliveries
-
     with desk() as here, here.store.read() as tx:
         rows = deliveries.every(tx, state=state, limit=limit)
     if json:
         for row in rows:
-            output.record({**row, "channel": output.without_secrets(row["channel"])})
+            output.record({**row, "channel": without_secrets(row["channel"])})
         return
-    cells = ((r["id"], r["state"], r["due_at"], r["watch"], output.without_secrets(r["channel"]), r["title"]) for r in rows)
+    cells = ((r["id"], r["state"], r["due_at"], r["watch"], without_secrets(r["channel"]), r["title"]) for r in rows)
     output.table(COLUMNS, cells, empty="Nothing was owed to anybody yet.")
 
 
@@ -61,7 +62,10 @@ def show(id: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False)
 
 @app.command()
 def retry(
-    ids: Ids = None, all_: Annotated[bool, typer.Option("--all", help="All that failed.")] = False, json: AsJson = False
+    ids: Ids = None,
+    all_: Annotated[bool, typer.Option("--all", help="All that failed.")] = False,
+    to: Annotated[str | None, typer.Option(metavar="CHANNEL", help="All that failed for this channel.")] = None,
+    json: AsJson = False,
 ) -> None:
     """Try again what failed; the receiver sees the same id, so it can tell a repeat.
 
@@ -69,44 +73,79 @@ def retry(
     """
     from desk import resending
 
-    if bool(ids) == all_:
-        raise typer.BadParameter("Name deliveries, or say --all.")
-    with desk() as here, here.store.write() as tx:
-        failed = set(resending.failed_messages(tx))
-        chosen = list(dict.fromkeys(resending.message_of(tx, each) for each in ids or ())) if ids else list(failed)
-        if wrong := [each for each in chosen if each not in failed]:
+    if bool(ids) + all_ + bool(to) != 1:
+        raise typer.BadParameter("Name deliveries, or say --all, or --to with a channel.")
+    with desk() as here:
+        with here.store.read() as tx:
+            channel_id = resending.channel_of(tx, to).id if to else None
+            failed = resending.failed_messages(tx, channel_id)
+            chosen = list(dict.fromkeys(resending.message_of(tx, each) for each in ids or ())) if ids else failed
+        if wrong := [each for each in chosen if each not in set(failed)]:
             raise Rejected("not_failed", f"{wrong[0]} did not fail; `copytaster deliveries replay` sends it once more.")
-        for message_id in chosen:
-            resending.send_again(tx, message_id)
-    _told(chosen, json=json)
+        _send(here, chosen, json=json)
 
 
 @app.command()
-def replay(ids: Annotated[list[str], typer.Argument(metavar="ID…")], json: AsJson = False) -> None:
-    """Send once more what was sent: the same message with the same id.
+def replay(
+    ids: Ids = None,
+    *,
+    since: Annotated[
+        float | None,
+        typer.Option(parser=reading(span_or_instant), metavar="SPAN|DATE", help="All that was sent since then: 24h, 2026-01-31."),
+    ] = None,
+    until: Annotated[dt.datetime | None, date("--until", help="… and before then, in UTC unless it says.")] = None,
+    to: Annotated[str | None, typer.Option(metavar="CHANNEL", help="… to this channel.")] = None,
+    watch: Annotated[str | None, typer.Option(metavar="NAME", help="… for this watch.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Send once more what was sent: the same messages with the same ids, after whatever is new.
 
-    Example: copytaster deliveries replay 17
+    Example: copytaster deliveries replay --since 24h --to https://desk.example.org/hook
     """
     from desk import resending
 
-    with desk() as here, here.store.write() as tx:
-        chosen = list(dict.fromkeys(resending.message_of(tx, each) for each in ids))
-        for message_id in chosen:
-            resending.send_again(tx, message_id)
-    _told(chosen, json=json)
+    if bool(ids) == (since is not None) or (ids and (until or to or watch)):
+        raise typer.BadParameter("Name deliveries, or say --since, which --until, --to and --watch may narrow.")
+    with desk() as here:
+        with here.store.read() as tx:
+            if ids:
+                chosen = list(dict.fromkeys(resending.message_of(tx, each) for each in ids))
+            else:
+                told = resending.sent_since(tx, since, until=until, to=to, watch=watch)
+                chosen = deliveries.message_ids(tx, told)
+        if not ids and chosen and not yes:
+            _confirm(len(chosen))
+        _send(here, chosen, json=json)
 
 
-def _told(chosen: Sequence[MessageId], *, json: bool) -> None:
+def _confirm(count: int) -> None:
+    """A person is asked; a script has to say --yes, and learns how many there are."""
+    question = f"{_messages(count)} will be sent once more"
+    if not sys.stdin.isatty():
+        raise Rejected("not_confirmed", f"{question}: say --yes to do it.")
+    if not typer.confirm(f"{question}. Do it?", err=True):
+        raise Rejected("not_confirmed", "Nothing is sent.")
+
+
+def _send(here: Desk, chosen: Sequence[MessageId], *, json: bool) -> None:
+    from desk import resending
+
+    output.count(resending.send_all_again(here.store, chosen), "Putting into the outbox", total=len(chosen))
     if json:
         for message_id in chosen:
             output.record({"message": message_id, "state": "due"})
     else:
-        output.say(f"{len(chosen)} message{'' if len(chosen) == 1 else 's'} will be sent again by the next worker.")
+        output.say(f"{_messages(len(chosen))} will be sent again by the next worker.")
+
+
+def _messages(count: int) -> str:
+    return f"{count} message{'' if count == 1 else 's'}"
 
 
 def _found(named: str) -> dict[str, Any]:
     """A delivery by its number, with its message; or a message by its own id."""
-    from copytaster.store import deliveries, messages
+    from copytaster.store import messages
     from desk import resending
 
     with desk() as here, here.store.read() as tx:
@@ -130,5 +169,5 @@ def _named(tx: Tx, delivery: Delivery) -> dict[str, Any]:
         "watch": watch.name if watch else None,
         "title": article.title if article else None,
         "url": article.url if article else None,
-        "channel": output.without_secrets(channel.url) if channel else None,
+        "channel": without_secrets(channel.url) if channel else None,
     }

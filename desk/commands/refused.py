@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from copytaster.watches import without_secrets
 from desk import output
 from desk.commands.options import AsJson, Limit, group
 from desk.opening import desk
@@ -63,4 +64,4 @@ def retry(
 
 
 def _shown(stage: str, url: str) -> str:
-    return output.without_secrets(url) if stage == "deliver" else url
+    return without_secrets(url) if stage == "deliver" else url

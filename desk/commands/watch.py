@@ -11,7 +11,7 @@ import typer
 
 from copytaster.errors import CopytasterError, Permanent, Rejected, Transient
 from copytaster.store import watches
-from copytaster.watches import Channel, Digest, Quiet, Watch
+from copytaster.watches import Channel, Digest, Quiet, Watch, without_secrets
 from desk import output, watching
 from desk.commands.options import AsJson, LevelOption, date, group, reading, span
 from desk.listing import every_watch
@@ -134,7 +134,7 @@ def list_(
 
 def _row(watch: Watch, channels: Sequence[Channel]) -> tuple[object, ...]:
     muted = watch.muted_until and watch.muted_until > dt.datetime.now(dt.UTC)
-    to = ", ".join(output.without_secrets(each.url) for each in channels)
+    to = ", ".join(without_secrets(each.url) + (" (off)" if each.state != "active" else "") for each in channels)
     return watch.name, watch.query, watch.digest, "muted" if muted else "on", to, watch.id
 
 
@@ -149,7 +149,7 @@ def show(name: Name, json: AsJson = False) -> None:
         channels = watches.by_ids(tx, watch.channel_ids)
     found = watching.exported(watch, channels) | {"created_at": watch.created_at}
     read = watching.query_of(watch.query, watch.aliases)
-    states = [{"url": each.url, "state": each.state, "reason": each.reason} for each in channels.values()]
+    states = [{"id": each.id, "url": each.url, "state": each.state, "reason": each.reason} for each in channels.values()]
     if json:
         output.record(found | {"read_as": str(read), "channels": states})
         return
@@ -160,6 +160,7 @@ def show(name: Name, json: AsJson = False) -> None:
     for state in states:
         if state["reason"]:
             output.say(output.clean(f"switched off: {state['url']}: {state['reason']}"))
+            output.say(f"{'':12} to switch it on again: copytaster channel enable {state['id']}")
 
 
 @app.command("test")

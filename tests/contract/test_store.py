@@ -517,17 +517,6 @@ def test_a_payload_is_the_same_at_every_attempt_and_the_attempt_is_counted(store
     assert claim_message(store) is None
 
 
-def test_a_dead_receiver_is_asked_once_and_not_in_a_row(store, owed, fake_clock):
-    for number in range(3):
-        put_message(store, number, owed[1][0])
-    lease = claim_message(store)
-    with store.write() as tx:
-        assert messages.again(tx, lease, "421", fake_clock.now + 60 * SECOND)
-    assert claim_message(store) is None
-    fake_clock.advance(60)
-    assert claim_message(store) is not None
-
-
 def test_a_failed_message_can_be_brought_back_by_hand(store, owed):
     put_message(store, 0, owed[1][0])
     lease = claim_message(store)

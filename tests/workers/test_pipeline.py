@@ -470,23 +470,6 @@ def test_a_document_that_ends_its_worker_takes_no_other_with_it(newsroom):
     assert versions == {"idge": 1, "wine": 0}
 
 
-def test_an_old_message_that_fails_holds_up_a_fresh_one_for_minutes_at_most(newsroom):
-    newsroom.watch("lanterns OR press")
-    newsroom.fetched("http://herald.example/bridge", page_of("A bridge opens", *SENTENCES))
-    assert pipeline.ingest(newsroom.services)
-    with newsroom.store.write() as tx:
-        packing.pack(tx, newsroom.services)
-        lease = messages.claim(tx, "worker", seconds=30)
-    newsroom.fetched("http://herald.example/wine", page_of("Early harvest", *OTHERS))
-    assert pipeline.ingest(newsroom.services)
-    with newsroom.store.write() as tx:
-        packing.pack(tx, newsroom.services)
-        messages.again(tx, lease, "not now", tx.now + dt.timedelta(hours=24))
-    newsroom.clock.advance(5 * 60 + 1)
-    newsroom.run()
-    assert newsroom.urls() == ["http://herald.example/wine"]
-
-
 def test_what_is_held_for_a_channel_that_was_switched_off_is_not_sent(newsroom):
     newsroom.watch("lanterns", quiet=QUIET)
     newsroom.fetched("http://herald.example/bridge", page_of("A bridge opens", *SENTENCES))

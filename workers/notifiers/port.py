@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Protocol, TypeVar
 
-from copytaster.errors import Permanent, Rejected
+from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.guard import Guard
 from copytaster.watches import Message
 
@@ -37,6 +37,10 @@ class Receipt:
 
 class Gone(Permanent):
     """The receiver wants nothing more at this address: the channel is to be disabled and its owner told."""
+
+
+class NotTheirs(Transient):
+    """No fault of the receiver's: our mail server is away, our login is wrong. No channel is switched off for it."""
 
 
 class Notifier(Protocol):

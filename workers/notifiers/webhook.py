@@ -94,7 +94,7 @@ def judge(answer: outbound.Fetched, *, now: float) -> Receipt:
         raise Gone("The receiver answered 410 Gone: it wants no more messages; add the channel again to go on.")
     if 300 <= status < 400:
         raise Transient(f"The receiver answered {status}, a redirect, which is not followed; give the final address.")
-    wait = retry_after(answer.headers.get("retry-after"), now=now) if status in (429, 503) else None
+    wait = retry_after(answer.headers.get("retry-after"), now=now)
     raise Transient(f"The receiver answered {status} instead of 2xx.", retry_after=wait)
 
 

@@ -110,7 +110,7 @@ def test_all_other_refusals_are_tried_again_with_the_schedule(httpserver, hook, 
     assert "inner" not in str(caught.value)
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
 def test_a_receivers_wish_to_wait_is_heard(httpserver, hook, message, status):
     httpserver.expect_request("/hook").respond_with_response(Response(status=status, headers={"Retry-After": "120"}))
     with pytest.raises(Transient) as caught:

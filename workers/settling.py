@@ -1,0 +1,74 @@
+"""What becomes of a message after an attempt: sent, tried again, or given up with its owner told; and what of its channel.
+
+It owns these transactions; it must not know how a message is sent, nor which one comes next.
+"""
+
+import datetime as dt
+import random
+
+from copytaster import metrics
+from copytaster.errors import Transient
+from copytaster.store import Tx, channels, deliveries, messages, refusals, watches
+from copytaster.store.messages import MessageLease
+from copytaster.watches import OPEN_AFTER, MessageId
+from workers import packing
+from workers.notifiers import NotTheirs
+from workers.planner import next_attempt, next_probe
+from workers.services import Services
+
+QUICK_SECONDS = 3.0  # a receiver that takes longer may hold a part of the senders only
+_rng = random.Random()  # noqa: S311  jitter is no secret
+
+
+def sent(tx: Tx, lease: MessageLease, detail: str, *, seconds: float) -> list[dt.datetime]:
+    """It was taken within so many seconds; returns since when each of its deliveries was news."""
+    quick, before = seconds <= QUICK_SECONDS, lease.condition
+    channel_id = lease.message.channel.id
+    if before.failures or before.proven != quick:
+        channels.worked(tx, channel_id, quick=quick)
+    if before.failures >= OPEN_AFTER:
+        messages.bring_forward(tx, channel_id)
+    if not messages.sent(tx, lease, detail):
+        return []
+    deliveries.settle(tx, lease.message.id, "sent")
+    return deliveries.found_at(tx, lease.message.id)
+
+
+def try_later(services: Services, lease: MessageLease, error: Transient) -> None:
+    """By the schedule, and where that is over it is given up: then a channel that took nothing all the time is dead."""
+    metrics.DELIVERIES.labels("retry").inc()
+    channel_id, asked = lease.message.channel.id, error.retry_after
+    with services.store.write() as tx:
+        due_at = next_attempt(lease.message.attempts, "transient", tx.now, retry_after=asked, rng=_rng)
+        until = next_probe(lease.condition.failures + 1, tx.now, retry_after=asked, rng=_rng)
+        channels.failed(tx, channel_id, until=until)
+        if due_at:
+            messages.again(tx, lease, str(error), due_at)
+        took = due_at is None and messages.took_since(tx, channel_id, lease.message.created_at)
+    if due_at is None:
+        dead = not took and not isinstance(error, NotTheirs)
+        give_up(services, lease, f"Given up after {lease.message.attempts} attempts: {error}", "given_up", disable=dead)
+
+
+def give_up(services: Services, lease: MessageLease, why: str, reason: str, *, disable: bool = False) -> None:
+    """Nothing more is tried by itself; it is listed as refused, and where the channel is dead its owner is told elsewhere."""
+    channel = lease.message.channel
+    metrics.DELIVERIES.labels("failed").inc()
+    with services.store.write() as tx:
+        if not messages.failed(tx, lease, why):
+            return
+        failed: list[MessageId] = [lease.message.id]
+        if disable and watches.disable(tx, channel.id, why):
+            failed += messages.fail_waiting(tx, channel.id, why)
+            packing.tell_owner(tx, channel, why)
+        for message_id in failed:
+            deliveries.settle(tx, message_id, "failed")
+        refusal = refusals.Refusal(
+            stage="deliver",
+            key=lease.message.id,
+            url=channel.url,
+            reason=reason,
+            detail=why,
+            attempts=lease.message.attempts,
+        )
+        refusals.put(tx, refusal)
