@@ -80,6 +80,17 @@ class Guard:
         named = f"{host} is at {ip}, which" if host and host != ip else ip
         raise Rejected("private_address", f"{named} is not a public address; if it is yours, add it to guard.allow.")
 
+    def check_literal(self, host: str) -> None:
+        """Refuse what needs no name server to be private: address literals and ``localhost``.
+
+        For what goes through a proxy, where names are not ours to resolve. Raises ``Rejected("private_address")``.
+        """
+        host = host.strip("[]")
+        if _parse(host):
+            self.check_address(host, host)
+        elif host == "localhost" or host.endswith(".localhost"):
+            self.check_address("127.0.0.1", host)
+
     def allows_host(self, host: str) -> bool:
         """Whether the operator named this host, or a domain above it with a leading dot."""
         host = host.lower().rstrip(".")

@@ -3,7 +3,6 @@
 It owns what goes out with a request; it must not know what the answers mean.
 """
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -47,8 +46,6 @@ class Fetcher:
         """
         key = normalize(url)
         if key not in self._kept:
-            if self._manner.proxy:
-                self._check_literal(key)
             private = self._private() if home is None or same_site(home, key) else {}
             self._kept[key] = outbound.get(self._client, key, headers=private, max_seconds=SECONDS)
         return self._kept[key]
@@ -56,17 +53,6 @@ class Fetcher:
     def _private(self) -> dict[str, str]:
         cookies = "; ".join(f"{name}={value}" for name, value in self._manner.cookies.items())
         return {**self._manner.headers, **({"Cookie": cookies} if cookies else {})}
-
-    def _check_literal(self, url: str) -> None:
-        """Behind a proxy only it is connected to, by the operator's choice; a private literal is refused all the same."""
-        host = host_of(url).strip("[]")
-        try:
-            address = str(ipaddress.ip_address(host))
-        except ValueError:
-            if host != "localhost":
-                return
-            address = "127.0.0.1"
-        self._guard.check_address(address, host)
 
     def __enter__(self) -> Self:
         return self
@@ -80,8 +66,13 @@ def _client(guard: Guard, proxy: str | None, agent: str) -> Any:
         return outbound.client(guard, timeout=SECONDS, user_agent=agent, connections=CONNECTIONS)
     import httpx
 
+    def may(request: httpx.Request) -> None:
+        """Only the proxy is connected to, by the operator's choice; a private literal is refused all the same, at each hop."""
+        guard.check_literal(host_of(str(request.url)))
+
     headers = {"user-agent": agent, "accept-encoding": "gzip"}
-    return httpx.Client(proxy=check_proxy(proxy), timeout=SECONDS, trust_env=False, headers=headers)
+    hooks = {"request": [may]}
+    return httpx.Client(proxy=check_proxy(proxy), timeout=SECONDS, trust_env=False, headers=headers, event_hooks=hooks)
 
 
 def check_proxy(url: str) -> str:

@@ -4,7 +4,6 @@ It owns what may be connected to and that pending downloads end when the crawl d
 """
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -62,7 +61,7 @@ class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unuse
 
     async def download_request(self, request: Request) -> Response:
         host = host_of(request.url)
-        check_literal(self._guard, host)
+        self._guard.check_literal(host)
         agent = _GuardedAgent(
             endpoints=self._endpoints,
             contextFactory=self._contextFactory,
@@ -105,17 +104,6 @@ class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unuse
         for pending in list(self._pending):
             pending.cancel()
         await super().close()
-
-
-def check_literal(guard: Guard, host: str) -> None:
-    """Refuses what needs no name server to be private: address literals and ``localhost``."""
-    try:
-        address = str(ipaddress.ip_address(host.strip("[]")))
-    except ValueError:
-        if host != "localhost" and not host.endswith(".localhost"):
-            return
-        address = "127.0.0.1"
-    guard.check_address(address, host)
 
 
 class _LastLook:

@@ -57,6 +57,8 @@ class Gate:
             await self._pass_on(reader, writer)
         except Rejected:
             writer.write(_REFUSED)
+        except asyncio.CancelledError:
+            return  # the gate closes; Python 3.11 prints a traceback for each connection's task that ends as cancelled
         except (OSError, ValueError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             with contextlib.suppress(OSError):
                 writer.write(_FAILED)

@@ -3,12 +3,15 @@
 Every connection of the browser goes through `gate`, or through the source's own proxy where it has one.
 """
 
+import asyncio
+import contextlib
 import importlib.util
 import os
 from typing import Any
 
 from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.exceptions import DownloadTimeoutError
 from scrapy.http import Response
 
 from copytaster.config import Config
@@ -16,12 +19,19 @@ from copytaster.errors import Rejected
 from copytaster.guard import Guard
 from copytaster.news import Source
 from copytaster.urls import host_of
-from scrapers.download import GuardedDownloadHandler, check_literal
+from scrapers.download import GuardedDownloadHandler
 from scrapers.gate import Gate
 from scrapers.proxies import split_proxy
 
 BROWSER_PAGES = 2  # at once; each takes about 100 MB
 SETTLE_MILLISECONDS = 3_000  # for scripts to have written the page, once it is loaded
+GRACE_SECONDS = 10.0  # for what has no timeout of its own: reading the page's text, closing
+# WebRTC and QUIC pass by every proxy. The first switch had the second name until Chromium 117, and each knows its own alone.
+_NO_DATAGRAMS = (
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--disable-quic",
+)
 _NOT_NEEDED = frozenset({"image", "font", "media", "websocket", "eventsource"})
 
 
@@ -29,7 +39,7 @@ def settings_of(config: Config) -> dict[str, Any]:
     """Scrapy's settings for rendering; raises Rejected("bad_config") where the extra is not installed."""
     if importlib.util.find_spec("scrapy_playwright") is None:
         raise Rejected("bad_config", "crawl.render needs the extra: pip install 'copytaster[render]', and a Chromium.")
-    launch: dict[str, Any] = {"args": ["--disable-dev-shm-usage", "--force-webrtc-ip-handling-policy=disable_non_proxied_udp"]}
+    launch: dict[str, Any] = {"args": ["--disable-dev-shm-usage", *_NO_DATAGRAMS]}
     if config.crawl.browser:
         launch["executable_path"] = config.crawl.browser
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -71,20 +81,37 @@ class RenderingHandler(GuardedDownloadHandler):
         super().__init__(crawler)
         self._browser: Any = None
         self._gate = Gate(self._guard)
+        self._seconds = crawler.settings.getfloat("DOWNLOAD_TIMEOUT") + SETTLE_MILLISECONDS / 1000 + GRACE_SECONDS
 
     async def download_request(self, request: Request) -> Response:
         if not request.meta.get("playwright"):
             return await super().download_request(request)
-        check_literal(self._guard, host_of(request.url))
+        self._guard.check_literal(host_of(request.url))
         handler = await self._started()
         request.meta["playwright_context_kwargs"] = self._context_of(request)
-        return await handler.download_request(request)  # type: ignore[no-any-return]
+        try:
+            return await asyncio.wait_for(handler.download_request(request), self._seconds)
+        except TimeoutError:
+            # A page can keep its browser so busy that it answers nobody; the next page gets a fresh one.
+            await self._end_browser()
+            raise DownloadTimeoutError(f"{request.url} kept the browser busy for {self._seconds:g} seconds.") from None
 
     async def close(self) -> None:
-        if self._browser:
-            await self._browser.close()
-            await self._gate.close()
+        await self._end_browser()
         await super().close()
+
+    async def _end_browser(self) -> None:
+        """In bounded time: one that does not close is ended with its driver, whose end it notices."""
+        browser, self._browser = self._browser, None
+        if browser is None:
+            return
+        await self._gate.close()
+        with contextlib.suppress(Exception):  # whatever it says, it is to be gone
+            await asyncio.wait_for(browser.close(), GRACE_SECONDS)
+            return
+        process = browser.browser_provider.playwright_context_manager._client._transport._proc  # noqa: SLF001
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
 
     async def _started(self) -> Any:
         if self._browser is None:
@@ -117,7 +144,7 @@ def should_abort(guard: Guard, kind: str, url: str) -> bool:
     if not url.startswith(("http://", "https://")):
         return not url.startswith(("data:", "blob:", "about:"))
     try:
-        check_literal(guard, host_of(url))
+        guard.check_literal(host_of(url))
     except Rejected:
         return True
     return False

@@ -100,7 +100,7 @@ class World:
         """One whole run; returns what it said."""
         process = self.start(*args, **settings)
         try:
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=110)
         finally:
             process.kill()
         assert process.returncode == 0, said

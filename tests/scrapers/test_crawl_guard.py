@@ -8,7 +8,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 
 from copytaster.errors import Rejected
 from copytaster.guard import Guard
-from scrapers.download import _GuardedReceiver, check_literal
+from scrapers.download import _GuardedReceiver
 from scrapers.middlewares import Cookie, parse_cookie, unpack
 from scrapers.proxies import split_proxy
 
@@ -60,11 +60,11 @@ def test_what_the_operator_allows_passes():
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "10.0.0.1", "localhost", "a.localhost"])
 def test_literals_and_localhost_are_refused_even_behind_a_proxy(host):
     with pytest.raises(Rejected, match="not a public address"):
-        check_literal(Guard(), host)
+        Guard().check_literal(host)
 
 
 def test_names_are_left_to_the_resolver():
-    check_literal(Guard(), "news.example")
+    Guard().check_literal("news.example")
 
 
 def test_a_bomb_is_refused_before_it_is_whole():

@@ -17,6 +17,10 @@ from copytaster.guard import Guard
 
 MAX_ANSWER_BYTES = 65_536
 WAIT_SECONDS = 8.0  # for another block's end: with a whole sending after it still within a lease of 30 s
+# A datagram needs no connect: rsyslog:// reached loopback without one.
+_REACHING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+# Ways out that are no socket of ours: programs (dbus, macosx) and the system's own log.
+_LOCAL = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "syslog.openlog", "syslog.syslog"})
 _one_at_a_time = threading.Lock()
 _held: "Leash | None" = None  # read by the audit hook, which outlives every leash
 
@@ -36,8 +40,8 @@ class Leash:
         self._over = False
 
     def connecting(self, sock: socket.socket, address: Any) -> None:
-        """Called before each connect of the process, with its resolved address. Raises ``Rejected`` to prevent it."""
-        if not self.holds():
+        """Called before each connect and datagram, with its resolved address. Raises ``Rejected`` to prevent it."""
+        if not self.holds() or address is None:  # sendmsg over a connection, which was checked when it was made
             return
         try:
             self._check(sock, address)
@@ -46,6 +50,12 @@ class Leash:
             sock.close()  # whoever made it expects OSError only, and would leave it open
             raise
         self._sockets.append(sock)
+
+    def leaving(self) -> None:
+        """Called before a program is started or the system's log is written. Raises ``Rejected`` to prevent it."""
+        if self.holds():
+            self.refusal = Rejected("private_address", "A channel may not start programs or write to this machine's own log.")
+            raise self.refusal
 
     def holds(self) -> bool:
         """Whether the calling thread is on the leash."""
@@ -114,8 +124,12 @@ def _install() -> None:
 
 
 def _on_event(event: str, args: tuple[Any, ...]) -> None:
-    if _held is not None and event == "socket.connect":
-        _held.connecting(*args)
+    if _held is None:
+        return
+    if event in _REACHING:
+        _held.connecting(*args[:2])
+    elif event in _LOCAL:
+        _held.leaving()
 
 
 @contextmanager
