@@ -72,6 +72,9 @@ def web(config: Config) -> None:
 def _begin(config: Config, role: str) -> None:
     arm(config.crashpoint)
     _own_metrics(config, role)
+    from workers.bootstrap import await_store
+
+    await_store(config)
 
 
 def _own_metrics(config: Config, role: str) -> None:

@@ -214,9 +214,9 @@ def running(config: Config, workers: int = 0, crawlers: int = 0) -> Iterator[Sup
     roles.share_metrics(config.data_dir.resolve() / "metrics")
     redis = EmbeddedRedis(config.redis_socket, config.data_dir.resolve() / "redis") if not config.redis.url else None
     preload(config)
-    from workers.bootstrap import open_store
+    from workers.bootstrap import await_store
 
-    open_store(config).close()
+    await_store(config)
     if redis:  # last, for what fails before leaves no server behind
         redis.start()
     supervisor = Supervisor(children_of(config, workers, crawlers), before=_keeper(redis.start) if redis else lambda: None)

@@ -1,13 +1,16 @@
 """The composition root: Config to services, and nothing else makes any. What is made here belongs to one process."""
 
 import gc
+import logging
 import os
 import pathlib
 import secrets
+import time
 from collections.abc import Callable
 
 from copytaster import outbound
 from copytaster.config import Config
+from copytaster.errors import Transient
 from copytaster.guard import Guard
 from copytaster.store import Store, channels, processes
 from copytaster.store.messages import Senders
@@ -22,6 +25,9 @@ from workers.reconciler import Reconciler
 from workers.services import Services
 from workers.watchlist import Watchlist
 
+WAIT_SECONDS = 2.0  # between two looks for a store that is away
+log = logging.getLogger("copytaster.start")
+
 
 def open_store(config: Config) -> Store:
     """The truth, brought to the newest schema."""
@@ -30,6 +36,21 @@ def open_store(config: Config) -> Store:
     store = Store(config.store_url, pool_size=config.store.pool_size, pool_overflow=config.store.pool_overflow)
     migrate(store)
     return store
+
+
+def await_store(config: Config) -> None:
+    """Until the store answers and has the newest schema: whichever service comes up last, all others wait for it."""
+    said = False
+    while True:
+        try:
+            open_store(config).close()
+        except Transient as error:
+            if not said:
+                log.warning("waiting for the store: %s", error)
+                said = True
+            time.sleep(WAIT_SECONDS)
+        else:
+            return
 
 
 def open_engine(config: Config, store: Store) -> FullEngine:

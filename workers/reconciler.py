@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from copytaster.crashpoints import crashpoint
 from copytaster.errors import CopytasterError
-from copytaster.store import Store, Tx, articles, deliveries, leases, messages, pages
+from copytaster.store import Store, Tx, articles, clock, deliveries, leases, messages, pages
 from workers.app import STAGES, Hints
 
 DEEP = 8  # hints waiting in a queue; each drains its stage for seconds, so more of them would only pile up
@@ -58,8 +58,14 @@ class Reconciler:
             stop.wait(self.every_seconds)
 
     def _mine(self) -> bool:
+        seconds = max(3 * self.every_seconds, 5)
         with self.store.write() as tx:
-            return leases.take(tx, LEASE, self.token, seconds=max(3 * self.every_seconds, 5))
+            if lost := clock.set_back(tx, LEASE, seconds):
+                moved = clock.bring_forward(tx, lost)
+                log.warning(
+                    "the store's clock was set back by %.0f s; %d rows are due by the new time now", lost.total_seconds(), moved
+                )
+            return leases.take(tx, LEASE, self.token, seconds=seconds)
 
     def look(self) -> dict[str, int]:
         """One look: sends the hints that are needed, and returns how many for each stage."""
