@@ -12,7 +12,7 @@ READY := .venv/ready
 JOBS ?= 2
 PYTEST := $(BIN)/pytest -n $(JOBS)
 
-CHAOS ?= --json docs/reliability.json
+CHAOS ?= --json docs/benchmarks/chaos.json
 
 .PHONY: help demo test test-services check chaos bench bench-services lock docs clean
 
@@ -40,6 +40,7 @@ test-services: $(READY) ## only the tests with PostgreSQL, Redis, Elasticsearch,
 chaos: $(READY) ## each fault of the design on real processes, the long form; CHAOS="--times 3 F7" chooses
 	tests/services/install
 	$(BIN)/python -m tests.chaos $(CHAOS)
+	$(BIN)/python docs/make_reliability.py
 
 bench: $(READY) ## the figures of docs/performance.md
 	$(BIN)/copytaster bench match

@@ -99,3 +99,9 @@ def test_the_printed_schedule_is_the_planner_s():
     told = " ".join((DOCS / "webhooks.md").read_text("utf-8").split())
     (waits,) = re.findall(r"after further (.*?), each up to", told)
     assert [int(number) * units[unit] for number, unit in re.findall(r"(\d+) (min|s|h)\b", waits)] == list(SCHEDULE[1:])
+
+
+def test_the_table_of_faults_is_made_from_what_was_seen():
+    made = runpy.run_path(str(DOCS / "make_reliability.py"))
+    page = (DOCS / "reliability.md").read_text("utf-8")
+    assert made["filled"](page, json.loads((DOCS / "benchmarks" / "chaos.json").read_text("utf-8"))) == page

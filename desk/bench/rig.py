@@ -103,10 +103,14 @@ class Rig:
             search=SearchConfig(url=urls["search"], replicas=0),
         )
 
+    def begin(self) -> None:
+        """``copytaster up``; it is not waited for."""
+        self.process = start_up(self.folder / "up.log", self.variables(), "--workers", str(self.workers))
+
     def start(self, seconds: float = 120.0) -> None:
         """``copytaster up``, until every kind of process got on."""
-        self.process = start_up(self.folder / "up.log", self.variables(), "--workers", str(self.workers))
         began = dt.datetime.now(dt.UTC)
+        self.begin()
         self.wait(lambda: self._all_on(began), seconds, "start")
 
     def _all_on(self, since: dt.datetime) -> bool:
@@ -117,12 +121,15 @@ class Rig:
     def stop(self) -> None:
         stop_up(self.process)
 
-    def add_watches(self, queries: Iterable[tuple[str, str]]) -> None:
-        """(name, query) each, all told at the sink; as they are written, for so the truth by brute force reads them."""
+    def add_watches(self, queries: Iterable[tuple[str, str]], *, apart: bool = False) -> None:
+        """(name, query) each, all told at the sink, or ``apart``: each at an address of its own there.
+
+        As they are written, for so the truth by brute force reads them.
+        """
         with self.store.write() as tx:
             watches.ensure_owner(tx)
-            channel = watches.ensure_channel(tx, self.sink.url)
             for name, query in queries:
+                channel = watches.ensure_channel(tx, f"{self.sink.url}?{name}" if apart else self.sink.url)
                 watch = Watch(
                     id=WatchId(name),
                     owner_id=watches.LOCAL.id,

@@ -65,10 +65,11 @@ def _run_all(chosen: Sequence[registry.Scenario], options: argparse.Namespace) -
 def run_one(one: registry.Scenario, *, seed: int = 1, keep: bool = False) -> dict[str, Any]:
     """What was injected, seen and judged. A run that ends early fails with its reason in each verdict."""
     folder, began = pathlib.Path(tempfile.mkdtemp(prefix="ct-chaos-")), time.monotonic()
+    figures: dict[str, Any] = {}
     with Run(folder, seed=seed) as run:
         try:
             one.act(run)
-            found = run.verdicts()
+            found, figures = run.verdicts(), run.figures()
         except (CopytasterError, AssertionError, OSError, pytest.fail.Exception, pytest.skip.Exception) as error:
             found = [
                 Verdict(code, False, f"the run did not end: {str(error) or traceback.format_exc(limit=-1)}"[:1500])
@@ -86,6 +87,7 @@ def run_one(one: registry.Scenario, *, seed: int = 1, keep: bool = False) -> dic
         "short": one.short,
         "injected": run.injections,
         "seen": run.sights,
+        "figures": figures,
         "verdicts": [(each.code, each.ok, each.why) for each in found],
         "seconds": round(time.monotonic() - began, 1),
     }
@@ -95,6 +97,7 @@ def show(result: dict[str, Any]) -> None:
     for what in ("injected", "seen"):
         for line in result[what]:
             print(f"    {what:9} {line}")
+    print(f"    {'figures':9} " + ", ".join(f"{name} {value}" for name, value in result["figures"].items()))
     for code, ok, why in result["verdicts"]:
         print(f"    {code} {'ok   ' if ok else 'WRONG'} {MEANING[code]}: {why}")
     print(f"    {result['seconds']} s", flush=True)

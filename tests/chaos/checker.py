@@ -48,6 +48,7 @@ class Evidence:
     refused: Sequence[Mapping[str, Any]] = ()
     must_be_refused: Mapping[str, str] = field(default_factory=dict)
     indexed: Sequence[str] = ()  # ids
+    unindexed: set[str] = field(default_factory=set)  # URLs that the engine refused; I5 wants them listed
     said: Mapping[str, str] = field(default_factory=dict)
     secrets: Sequence[str] = ()
     own: Sequence[Verdict] = ()
@@ -128,7 +129,8 @@ def _refused(run: Evidence) -> Verdict:
 
 
 def _index(run: Evidence) -> Verdict:
-    expected, there = set(run.stored.values()), Counter(run.indexed)
+    expected = {name for url, name in run.stored.items() if url not in run.unindexed}
+    there = Counter(run.indexed)
     lacks, more = expected - there.keys(), there.keys() - expected
     twice = [each for each, times in there.items() if times > 1]
     why = f"{len(there)} found of {len(expected)} read, {len(more)} unknown, {len(twice)} twice"

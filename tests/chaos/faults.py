@@ -18,7 +18,7 @@ from desk.bench.tree import role_of
 from tests.services import finding, running
 
 ROLES = ("crawl", "read", "send", "beat", "web", "redis")
-Mood = Literal["pass", "deaf", "cut"]
+Mood = Literal["pass", "deaf", "cut", "answer"]
 
 
 def processes(supervisor: int, role: str) -> list[psutil.Process]:
@@ -95,11 +95,15 @@ class OwnRedis:
 
 class TcpProxy:
     """A port before another one. ``mood``: ``pass`` hands everything on, ``deaf`` keeps all connections up and hands nothing
-    on, ``cut`` resets what is connected and lets nobody in.
+    on, ``cut`` resets what is connected and lets nobody in, ``answer`` says ``says`` to whatever is asked, and hangs up.
+    ``knocks`` counts connections.
     """
 
+    says = b""
+
     def __init__(self, port: int) -> None:
-        self._to, self.mood = port, "pass"
+        self._to, self.knocks = port, 0
+        self.mood: Mood = "pass"
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = int(self._listening.getsockname()[1])
         self._pairs: dict[socket.socket, socket.socket] = {}
@@ -133,12 +137,15 @@ class TcpProxy:
                 if key.fileobj is self._listening:
                     self._accept()
                 elif self.mood == "pass":
-                    self._hand_on(key.fileobj)  # type: ignore[arg-type]
+                    self._hand_on(key.fileobj)
+                elif self.mood == "answer":
+                    self._answer(key.fileobj)
             if self.mood == "deaf":
                 self._ended.wait(0.05)  # what came in stays where it is, and would wake us at once
 
     def _accept(self) -> None:
         client, _ = self._listening.accept()
+        self.knocks += 1
         if self.mood == "cut":
             client.close()
             return
@@ -150,6 +157,12 @@ class TcpProxy:
         for one, other in ((client, server), (server, client)):
             self._pairs[one] = other
             self._selector.register(one, selectors.EVENT_READ)
+
+    def _answer(self, one: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            if one.recv(65_536):
+                one.sendall(self.says)
+        self._drop(one)
 
     def _hand_on(self, one: socket.socket) -> None:
         other = self._pairs.get(one)

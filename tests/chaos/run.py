@@ -30,6 +30,7 @@ from tests.chaos.checker import Evidence, Verdict, judge, repeats_of, told
 from tests.chaos.world import EVERYWHERE, World
 from tests.services import elasticsearch, postgresql, running
 from workers.bootstrap import open_engine
+from workers.embedded import EmbeddedRedis
 
 SOURCE_SECRET, WEB_SECRET, MAIL_SECRET = "secret-of-a-source-3b1c", "secret-of-the-page-77aa", "secret-of-the-relay-d41d"
 COMMANDS = (
@@ -53,6 +54,7 @@ class Run:
         self.own: list[Verdict] = []
         self.kills, self.repeats_allowed = 0, 0
         self.must_be_refused: dict[str, str] = {}
+        self.unindexed: set[str] = set()  # URLs that the engine refused, each listed
         self.secrets = [SOURCE_SECRET, WEB_SECRET, MAIL_SECRET]
         self.said: dict[str, str] = {}
         self.world = World()
@@ -111,6 +113,7 @@ class Run:
         pages_per_second: float | None = 12,
         workers: int = 2,
         crawlers: int = 1,
+        apart: bool = False,
         start: bool = True,
     ) -> Rig:
         """Sites, sink, watches and sources are there and copytaster runs, unless ``start`` says that the scenario starts it."""
@@ -128,7 +131,7 @@ class Run:
                 source_headers={"X-Api-Key": SOURCE_SECRET},
             )
         )
-        self.rig.add_watches(self.world.watches)
+        self.rig.add_watches(self.world.watches, apart=apart)
         with self.rig.store.read() as tx:
             self.secrets += _channel_secrets(tx)
         if start:
@@ -149,6 +152,9 @@ class Run:
     def deaths(self) -> int:
         """How many processes died at a crash point."""
         return (self.folder / "up.log").read_text("utf-8", "replace").count(DEATH)
+
+    def redis_answers(self) -> bool:
+        return EmbeddedRedis(self.rig.config().redis_socket, self.folder).answers()
 
     def wipe(self) -> None:
         """FLUSHALL of the embedded Redis."""
@@ -233,17 +239,25 @@ class Run:
         """Waits until the queues are empty, and judges."""
         if not self.rig.settled():
             self.settle()
-        self._recovery()
         return judge(self._evidence())
 
-    def _recovery(self) -> None:
+    def recovery_seconds(self) -> float | None:
+        """From the last fault to the last alert, negative where that came before; None where there was no fault or alert."""
         received = self.rig.received()
-        if self._fault_at and received:
-            last = max(_seconds(message) for message in received) - self._fault_at
-            self.seen(
-                f"the last alert came {last:.0f} s after the last fault" if last > 0 else "every alert came before the last fault"
-            )
-        self.seen(f"{len(told(received))} alerts in {len(received)} messages, {repeats_of(received)} repeats, {self.kills} kills")
+        if not self._fault_at or not received:
+            return None
+        return max(_seconds(message) for message in received) - self._fault_at
+
+    def figures(self) -> dict[str, Any]:
+        """For the table: alerts, messages, repeats, kills, and seconds from the last fault to the last alert (0: before it)."""
+        received, recovery = self.rig.received(), self.recovery_seconds()
+        return {
+            "alerts": len(told(received)),
+            "messages": len(received),
+            "repeats": repeats_of(received),
+            "kills": self.kills,
+            "recovery_seconds": None if recovery is None else round(max(recovery, 0.0), 1),
+        }
 
     def _evidence(self) -> Evidence:
         if self.rig.process and self.rig.process.poll() is None:
@@ -265,6 +279,7 @@ class Run:
             repeats_allowed=self.repeats_allowed,
             written=set(self.world.articles),
             stored=stored,
+            unindexed=self.unindexed,
             refused=refused,
             must_be_refused=self.must_be_refused,
             indexed=list(self._indexed()),

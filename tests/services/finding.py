@@ -21,6 +21,7 @@ INSTALL = {  # service: how to get it
     "elasticsearch": "tests/services/install-elasticsearch, with a JDK of 21 or newer, maven and unzip",
     "percolator": "tests/services/install-percolator, with a JDK of 17 to 23, maven and unzip",
     "helm": "tests/services/install-helm",
+    "cc": "apt-get install gcc",
 }
 PROGRAMS = {  # where the program has another name
     "postgresql": "initdb",
