@@ -12,7 +12,7 @@ READY := .venv/ready
 JOBS ?= 2
 PYTEST := $(BIN)/pytest -n $(JOBS)
 
-CHAOS ?= --json docs/benchmarks/chaos.json
+CHAOS ?= --json docs/chaos.json
 
 .PHONY: help demo test test-services check chaos bench bench-services lock docs clean
 

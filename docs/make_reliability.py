@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 HERE = pathlib.Path(__file__).parent
-PAGE, RESULTS = HERE / "reliability.md", HERE / "benchmarks" / "chaos.json"
+PAGE, RESULTS = HERE / "reliability.md", HERE / "chaos.json"
 HEAD = (
     "fault",
     "scenario",

@@ -104,4 +104,4 @@ def test_the_printed_schedule_is_the_planner_s():
 def test_the_table_of_faults_is_made_from_what_was_seen():
     made = runpy.run_path(str(DOCS / "make_reliability.py"))
     page = (DOCS / "reliability.md").read_text("utf-8")
-    assert made["filled"](page, json.loads((DOCS / "benchmarks" / "chaos.json").read_text("utf-8"))) == page
+    assert made["filled"](page, json.loads((DOCS / "chaos.json").read_text("utf-8"))) == page
