@@ -96,7 +96,7 @@ def send(
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
         raise Permanent(f"{url[:200]!r} is not an address that can be asked.") from None
     except httpx.HTTPError as error:
-        raise Transient(f"{_place(url)} did not answer: {error or type(error).__name__}.") from error
+        raise Transient(_failure(url, error)) from error
 
 
 def get(
@@ -159,6 +159,14 @@ def _body(answer: "httpx.Response", max_bytes: int) -> bytes:
     except zlib.error:
         raise Transient(f"{_place(str(answer.url))} sent an answer that can't be unpacked.") from None
     return bytes(body)
+
+
+def _failure(url: str, error: Exception) -> str:
+    said = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        why = said.partition("verify failed: ")[2].partition(" (_ssl")[0] or "no authority that we know signed it"
+        return f"The certificate of {_place(url)} is not trusted ({why}): nothing is sent there until it is mended."
+    return f"{_place(url)} did not answer: {said}."
 
 
 def _place(url: str) -> str:

@@ -30,6 +30,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "status": Entry("service", "Health of the sources, queues, last alerts, oldest undelivered."),
         "deliveries": Entry("deliveries", "What was sent and what failed: list, show, retry, replay."),
         "channel": Entry("channel", "Where you are told: list, enable, rotate a webhook's key."),
+        "bounce": Entry("bounce", "Note a mail that came back, from a mail server's pipe."),
         "refused": Entry("refused", "What was refused, and why: list, retry."),
     },
     "Keeping it safe": {

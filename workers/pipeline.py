@@ -22,7 +22,7 @@ from search.engine import Outcome
 from search.mapping import IndexDocument
 from workers import landing, packing, refilling, settling
 from workers.extraction.boxed import extract_boxed
-from workers.notifiers import Gone, NotTheirs
+from workers.notifiers import Bounced, Gone, NotTheirs
 from workers.planner import SCHEDULE
 from workers.services import Services
 
@@ -142,6 +142,8 @@ def _deliver(services: Services, lease: messages.MessageLease, until: float) -> 
             receipt = services.notifiers.send(lease.message)
     except Gone as error:
         settling.give_up(services, lease, str(error), "gone", disable=True)
+    except Bounced as error:
+        settling.give_up(services, lease, str(error), "bounced")
     except (Permanent, Rejected) as error:
         settling.give_up(services, lease, str(error), "refused")
     except Transient as error:

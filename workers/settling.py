@@ -5,18 +5,20 @@ It owns these transactions; it must not know how a message is sent, nor which on
 
 import datetime as dt
 import random
+from dataclasses import dataclass
 
 from copytaster import metrics
 from copytaster.errors import Transient
 from copytaster.store import Tx, channels, deliveries, messages, refusals, watches
 from copytaster.store.messages import MessageLease
-from copytaster.watches import OPEN_AFTER, MessageId
+from copytaster.watches import OPEN_AFTER, Channel, MessageId
 from workers import packing
 from workers.notifiers import NotTheirs
 from workers.planner import next_attempt, next_probe
 from workers.services import Services
 
 QUICK_SECONDS = 3.0  # a receiver that takes longer may hold a part of the senders only
+MOST_BOUNCES, BOUNCE_DAYS = 3, 7  # so many messages of a week: then the mailbox is taken to be gone
 _rng = random.Random()  # noqa: S311  jitter is no secret
 
 
@@ -52,23 +54,45 @@ def try_later(services: Services, lease: MessageLease, error: Transient) -> None
 
 def give_up(services: Services, lease: MessageLease, why: str, reason: str, *, disable: bool = False) -> None:
     """Nothing more is tried by itself; it is listed as refused, and where the channel is dead its owner is told elsewhere."""
-    channel = lease.message.channel
+    message = lease.message
     metrics.DELIVERIES.labels("failed").inc()
     with services.store.write() as tx:
-        if not messages.failed(tx, lease, why):
-            return
-        failed: list[MessageId] = [lease.message.id]
-        if disable and watches.disable(tx, channel.id, why):
-            failed += messages.fail_waiting(tx, channel.id, why)
-            packing.tell_owner(tx, channel, why)
-        for message_id in failed:
-            deliveries.settle(tx, message_id, "failed")
-        refusal = refusals.Refusal(
-            stage="deliver",
-            key=lease.message.id,
-            url=channel.url,
-            reason=reason,
-            detail=why,
-            attempts=lease.message.attempts,
-        )
-        refusals.put(tx, refusal)
+        if messages.failed(tx, lease, why, outcome="bounced" if reason == "bounced" else "failed"):
+            _end(tx, message.id, message.channel, Ending(why, reason, message.attempts, disable=disable))
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a message comes to nothing; ``disable``: and its channel with it."""
+
+    why: str
+    reason: str
+    attempts: int
+    disable: bool = False
+
+
+def bounce(tx: Tx, message_id: MessageId, why: str, *, no_mailbox: bool) -> bool:
+    """A mail that the server took came back; False where there is no such message."""
+    found = messages.get(tx, message_id)
+    if found is None:
+        return False
+    channel = watches.by_ids(tx, [found["channel_id"]])[found["channel_id"]]
+    messages.note_attempt(tx, message_id, "bounced" if no_mailbox else "returned", why)
+    messages.fail(tx, message_id, why)
+    _end(tx, message_id, channel, Ending(why, "bounced", found["attempts"]))
+    return True
+
+
+def _end(tx: Tx, message_id: MessageId, channel: Channel, ending: Ending) -> None:
+    failed, why = [message_id], ending.why
+    since = tx.now - dt.timedelta(days=BOUNCE_DAYS)
+    dead = ending.disable or (ending.reason == "bounced" and messages.bounces(tx, channel.id, since) >= MOST_BOUNCES)
+    if dead and watches.disable(tx, channel.id, why):
+        failed += messages.fail_waiting(tx, channel.id, why)
+        packing.tell_owner(tx, channel, why)
+    for each in failed:
+        deliveries.settle(tx, each, "failed")
+    refusal = refusals.Refusal(
+        stage="deliver", key=message_id, url=channel.url, reason=ending.reason, detail=why, attempts=ending.attempts
+    )
+    refusals.put(tx, refusal)

@@ -133,8 +133,27 @@ def sent(tx: Tx, lease: MessageLease, detail: str) -> bool:
     return _end(tx, lease, "sent", detail, due_at=None)
 
 
-def failed(tx: Tx, lease: MessageLease, detail: str) -> bool:
-    return _end(tx, lease, "failed", detail, due_at=None)
+def failed(tx: Tx, lease: MessageLease, detail: str, *, outcome: str = "failed") -> bool:
+    """For good; ``bounced``: its mailbox does not exist."""
+    return _end(tx, lease, "failed", detail, due_at=None, outcome=outcome)
+
+
+def note_attempt(tx: Tx, message_id: MessageId, outcome: str, detail: str) -> None:
+    """What came later than the answer: a bounce, a warning that it is delayed."""
+    tx.conn.execute(_ATTEMPT, {"message_id": message_id, "at": tx.now, "outcome": outcome, "detail": detail[:2000]})
+
+
+def fail(tx: Tx, message_id: MessageId, why: str) -> None:
+    """It was taken, and did not arrive."""
+    values = {"state": "failed", "due_at": None, "last_error": why[:2000]}
+    tx.conn.execute(update(messages).where(messages.c.id == message_id).values(**values))
+
+
+def bounces(tx: Tx, channel_id: ChannelId, since: dt.datetime) -> int:
+    """How many of the channel's messages of that time bounced."""
+    mine = (messages.c.channel_id == channel_id) & (messages.c.created_at >= since) & (attempts.c.outcome == "bounced")
+    query = select(func.count(attempts.c.message_id.distinct())).join(messages, messages.c.id == attempts.c.message_id)
+    return tx.conn.execute(query.where(mine)).scalar_one()
 
 
 def again(tx: Tx, lease: MessageLease, detail: str, due_at: dt.datetime) -> bool:
@@ -154,12 +173,12 @@ def took_since(tx: Tx, channel_id: ChannelId, since: dt.datetime) -> bool:
     return tx.conn.execute(select(messages.c.id).where(mine).limit(1)).first() is not None
 
 
-def _end(tx: Tx, lease: MessageLease, state: str, detail: str, *, due_at: dt.datetime | None) -> bool:
+def _end(tx: Tx, lease: MessageLease, state: str, detail: str, *, due_at: dt.datetime | None, outcome: str | None = None) -> bool:
     sent_at, error = (tx.now, None) if state == "sent" else (None, detail[:2000])
     key = {"message": lease.message.id, "token": lease.token}
     ended = {"new_state": state, "again": due_at, "sent": sent_at, "error": error}
     ours = tx.conn.execute(_END, {**key, **ended}).rowcount == 1
-    outcome = {"pending": "retry"}.get(state, state)
+    outcome = outcome or {"pending": "retry"}.get(state, state)
     row = {"message_id": lease.message.id, "at": tx.now, "outcome": outcome, "detail": detail[:2000]}
     tx.conn.execute(_ATTEMPT, row)
     return ours

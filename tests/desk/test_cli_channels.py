@@ -139,6 +139,22 @@ def test_who_was_switched_off_or_unsubscribed_is_told_nothing_by_a_replay_of_all
     assert call("deliveries", "replay", "--since", "1h", "--yes", "--json").records == []
 
 
+def test_a_mail_that_came_back_fails_its_message_and_any_other_mail_changes_nothing(call, own_store):
+    from tests.workers.test_bouncing import OURS, mail
+
+    news_world.add_watch(own_store, "Fatemiyoun", "mailto:gone@example.org")
+    with own_store.write() as tx:
+        (channel,) = channels.find(tx, "mailto:gone@example.org")
+        messages.put(tx, MessageId(OURS), channel.id, "notice", {"items": []})
+        messages.sent(tx, messages.claim(tx, "t", seconds=30), "250")
+    assert "nothing is changed" in call("bounce", stdin=b"Subject: lunch?\r\n\r\n").out
+    assert only(call("bounce", "--json", stdin=mail(status="5.1.1")).records)["noted"] is True
+    shown = call("deliveries", "show", OURS)
+    assert "bounced" in shown.out
+    assert "User unknown" in shown.out
+    assert only(call("refused", "list", "--json").records)["reason"] == "bounced"
+
+
 @pytest.mark.parametrize(
     "wrong", ["replay", "replay 1 --since 1h", "replay 1 --to x", "replay --since soon", "retry --all --to x", "replay --yes"]
 )

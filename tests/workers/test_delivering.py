@@ -19,7 +19,7 @@ from copytaster.watches import OPEN_AFTER, MessageId
 from desk.loopback import Listener
 from desk.sinks import verify
 from search.sqlite import SqliteSearch
-from workers import pipeline, planner
+from workers import pipeline, planner, settling
 from workers.notifiers import Notifiers, Outbox, payload
 from workers.services import Services
 from workers.watchlist import Watchlist
@@ -235,6 +235,33 @@ def test_both_keys_sign_while_one_is_being_changed(office):
     (_, _, first, one), (_, _, second, two) = office.endpoints.asked
     assert (verify(channel.secret, one, first), verify(new, one, first)) == (True, True)
     assert (verify(channel.secret, two, second), verify(new, two, second)) == (False, True)
+
+
+def test_a_mailbox_that_three_mails_of_a_week_bounced_from_is_switched_off_and_its_owner_told_once(office):
+    other = office.channel("/other")
+    with office.store.write() as tx:
+        mailbox = watches.ensure_channel(tx, "mailto:gone@example.org")
+    for number in range(4):
+        office.put(mailbox, f"m{number}")
+        with office.store.write() as tx:
+            lease = messages.claim(tx, "t", seconds=30)
+            messages.sent(tx, lease, "250")
+        with office.store.write() as tx:
+            assert settling.bounce(tx, lease.message.id, "The mail came back: 5.1.1", no_mailbox=True)
+            assert not settling.bounce(tx, MessageId("msg_unknown"), "5.1.1", no_mailbox=True)
+        if number == 2:
+            assert office.standing(mailbox).state == "disabled"
+            office.run()
+            with office.store.write() as tx:
+                watches.ensure_channel(tx, mailbox.url)
+        elif number < 2:
+            assert office.standing(mailbox).state == "active"
+    with office.store.read() as tx:
+        assert [each["outcome"] for each in messages.attempts_of(tx, "m0")] == ["sent", "bounced"]
+        assert {each.reason for each in refusals.every(tx)} == {"bounced"}
+    told = [json.loads(body)["title"] for path, _, _, body in office.endpoints.asked if path == "/other"]
+    assert told == ["mailto:gone@example.org was switched off"]
+    assert office.standing(other).state == "active"
 
 
 @pytest.mark.slow

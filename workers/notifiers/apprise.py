@@ -6,6 +6,7 @@ It owns how Apprise is held: checked connections, bounded time, its log as the r
 import logging
 import math
 import re
+import time
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,7 +16,8 @@ from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.watches import Message
 from workers.notifiers import render
 from workers.notifiers.leash import leashed
-from workers.notifiers.port import ANY_SCHEME, Outbox, Receipt, notifier
+from workers.notifiers.port import ANY_SCHEME, Gone, Outbox, Receipt, notifier
+from workers.notifiers.webhook import retry_after
 
 TOTAL_SECONDS = 15.0
 PAUSES_SECONDS = 8.0  # what the pauses between the pieces of a long message may take together
@@ -30,7 +32,7 @@ class Apprise:
         self._guard = outbox.guard
 
     def send(self, message: Message) -> Receipt:
-        """One attempt; Apprise only says yes or no, so each no is tried again."""
+        """One attempt; Apprise itself only says yes or no, so each no is tried again, but for an HTTP answer of 410."""
         service = _service(message.channel.url, Permanent)
         title, body = render.plain(message.payload)
         _pace(service, len(body))
@@ -39,7 +41,7 @@ class Apprise:
         if leash.refusal:
             raise Transient(str(leash.refusal))
         if not sent:
-            raise Transient(f"{service.service_name} did not take the message: {reason or 'it gave no reason'}.")
+            raise _failure(f"{service.service_name} did not take the message: {reason or 'it gave no reason'}.", leash.answered)
         return Receipt(f"sent by {service.service_name}")
 
     def check(self, url: str) -> None:
@@ -54,6 +56,14 @@ class Apprise:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+def _failure(sentence: str, answered: tuple[int, str | None] | None) -> Exception:
+    """By the last answer that was seen on the wire. A 404 or 401 may be a service's bad hour, so only 410 ends it."""
+    status, wait = answered or (0, None)
+    if status == 410:
+        return Gone(f"{sentence} It answered 410 Gone: it wants no more messages.")
+    return Transient(sentence, retry_after=retry_after(wait, now=time.time()))
 
 
 def _service(url: str, failure: Callable[[str], Exception]) -> Any:

@@ -26,10 +26,11 @@ _held: "Leash | None" = None  # read by the audit hook, which outlives every lea
 
 
 class Leash:
-    """What one sending may do; ``refusal`` says afterwards why a connection was not made."""
+    """What one sending may do; ``refusal`` says afterwards why a connection was not made, ``answered`` what came last."""
 
     def __init__(self, guard: Guard, host: str | None) -> None:
         self.refusal: Rejected | None = None
+        self.answered: tuple[int, str | None] | None = None  # HTTP status and Retry-After, of who speaks HTTP by requests
         self._guard = guard
         named = host is not None and guard.allows_host(host)
         self._trusted = frozenset(guard.addresses(host, 443)) if host is not None and named else frozenset()
@@ -142,6 +143,7 @@ def _short_answers() -> Iterator[None]:
     def bounded(self: HTTPAdapter, *args: Any, **kwargs: Any) -> Any:
         answer = whole(self, *args, **kwargs)
         if _held is not None and _held.holds():
+            _held.answered = answer.status_code, answer.headers.get("retry-after")
             answer._content = answer.raw.read(MAX_ANSWER_BYTES, decode_content=True)  # noqa: SLF001  requests has no cap
             answer._content_consumed = True  # noqa: SLF001
             answer.raw.close()

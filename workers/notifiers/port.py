@@ -39,6 +39,10 @@ class Gone(Permanent):
     """The receiver wants nothing more at this address: the channel is to be disabled and its owner told."""
 
 
+class Bounced(Permanent):
+    """The mail server says that there is no such mailbox: a channel that says so again and again is to be disabled."""
+
+
 class NotTheirs(Transient):
     """No fault of the receiver's: our mail server is away, our login is wrong. No channel is switched off for it."""
 

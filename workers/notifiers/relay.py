@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from copytaster.errors import Permanent, Rejected, Transient
-from workers.notifiers.port import NotTheirs
+from workers.notifiers.port import Bounced, NotTheirs
 
 TOTAL_SECONDS = 15.0  # for one mail, all steps together
 IDLE_SECONDS = 5.0  # a connection is kept this long for the next mail of a burst
@@ -25,6 +25,7 @@ IDLE_SECONDS = 5.0  # a connection is kept this long for the next mail of a burs
 _LOGIN = frozenset({454, 530, 534, 535, 538})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HINT = "check mail.url in the configuration and that the server runs"
+_NO_MAILBOX = re.compile(r"55[013](?! ?[45]\.\d)|5\d\d[ -]5\.1\.|5\d\d[ -]5\.2\.1")
 _SPACE = re.compile(r"\s+")
 _PIECE = 16_384
 
@@ -92,6 +93,8 @@ class Line:
         try:
             smtp = self._open()
             return smtp.hand_over(sender, recipient, data)
+        except _NoMailbox as error:
+            raise Bounced(f"The mail server says that there is no mailbox {recipient}: {_said(error)}") from None
         except smtplib.SMTPSenderRefused as error:
             raise self._refusal_of_us(error, f"our sender {sender}") from None
         except smtplib.SMTPResponseException as error:
@@ -176,6 +179,10 @@ def _no_password_in_clear(relay: Relay, smtp: smtplib.SMTP) -> None:
         raise NotTheirs(f"The mail server {relay} offers no TLS, so no password is sent; use smtps:// or mend it.")
 
 
+class _NoMailbox(smtplib.SMTPResponseException):
+    """What RCPT was answered; with 5.7.1 (relaying, blocklists) or 5.2.2 (full) the mailbox may well be there."""
+
+
 class _Timed(smtplib.SMTP):
     """``smtplib.SMTP`` with one deadline over all its steps, where it has a timeout for each."""
 
@@ -197,7 +204,11 @@ class _Timed(smtplib.SMTP):
             self.rset()
             raise smtplib.SMTPSenderRefused(code, answer, sender)
         self._expect((code, answer))
-        self._expect(self.rcpt(recipient))
+        code, answer = self.rcpt(recipient)
+        if _NO_MAILBOX.match(f"{code} {answer.decode('utf-8', 'replace')}"):
+            self.rset()
+            raise _NoMailbox(code, answer)
+        self._expect((code, answer))
         return self._expect(self.data(data)).decode("utf-8", "replace")[:300]
 
     def getreply(self) -> tuple[int, bytes]:

@@ -11,7 +11,7 @@ from werkzeug import Response
 
 from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.guard import Guard
-from workers.notifiers import Notifiers, apprise, leash
+from workers.notifiers import Gone, Notifiers, apprise, leash
 from workers.notifiers.apprise import Apprise
 from workers.pipeline import LEASE_SECONDS
 
@@ -42,6 +42,16 @@ def test_a_refusal_is_tried_again_and_carries_apprises_own_reason(httpserver, ou
     httpserver.expect_request("/notify").respond_with_data("no", status=404)
     with caplog.at_level(logging.DEBUG), pytest.raises(Transient, match=r"JSON did not take the message: .*404"):
         Apprise(outbox()).send(message(target(httpserver)))
+
+
+def test_a_service_that_is_gone_or_asks_for_patience_is_understood(httpserver, outbox, message):
+    httpserver.expect_request("/gone").respond_with_data("no", status=410)
+    with pytest.raises(Gone, match="410 Gone"):
+        Apprise(outbox()).send(message(target(httpserver, "/gone")))
+    httpserver.expect_request("/busy").respond_with_response(Response(status=429, headers={"Retry-After": "90"}))
+    with pytest.raises(Transient) as caught:
+        Apprise(outbox()).send(message(target(httpserver, "/busy")))
+    assert caught.value.retry_after == 90
 
 
 def test_a_private_address_is_reached_by_no_plugin(httpserver, outbox, message):

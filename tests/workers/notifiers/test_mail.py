@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 
 from copytaster.errors import Permanent, Rejected, Transient
 from tests.services import running
-from workers.notifiers import Notifiers, mime, payload, relay, render
+from workers.notifiers import Bounced, Notifiers, NotTheirs, mime, payload, relay, render
 from workers.notifiers.mail import Mail, mailbox
 from workers.notifiers.relay import Relay
 
@@ -154,6 +154,33 @@ def test_a_mail_that_is_refused_for_good_is_permanent_and_says_whose(mail, box, 
     with pytest.raises(Permanent, match=rf"reader@example\.org for good: {answer}"):
         mail.send(message(TO))
     mail.send(message(TO))  # the connection is still good for the next
+
+
+RCPT = [
+    ("550 no such user", Bounced),
+    ("550 5.1.1 unknown", Bounced),
+    ("553 5.1.3 bad address", Bounced),
+    ("550 5.2.1 mailbox disabled", Bounced),
+    ("550 5.7.1 relaying denied", Permanent),
+    ("552 5.2.2 over quota", Permanent),
+    ("552 over quota", Permanent),
+    ("421 too busy", Transient),
+    ("450 4.2.0 greylisted", Transient),
+    ("451 4.3.0 local error", Transient),
+    ("452 4.3.1 disk full", Transient),
+    ("530 5.7.0 log in first", Transient),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind"), RCPT)
+def test_what_the_server_says_of_a_recipient_is_told_apart(mail, box, message, answer, kind):
+    box.rcpt_answer = answer
+    with pytest.raises((Permanent, Transient)) as caught:
+        mail.send(message(TO))
+    assert type(caught.value) in (kind, *([NotTheirs] if answer.startswith("530") else []))
+    box.rcpt_answer = None
+    mail.send(message(TO))
+    assert len(box.mails) == 1
 
 
 def test_a_mailbox_that_does_not_exist_does_not_spoil_the_next_mail(mail, box, message):

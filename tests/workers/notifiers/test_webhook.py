@@ -1,7 +1,9 @@
 """Webhooks against real servers on loopback: well-behaved ones, and ones that lie, drip, flood and redirect."""
 
+import contextlib
 import json
 import socket
+import ssl
 import threading
 import time
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as Verifier
@@ -217,6 +220,25 @@ def test_a_receiver_that_speaks_no_tls_is_told_in_a_sentence(hook, message):
         pytest.raises(Transient, match="did not answer"),
     ):
         hook.send(message(url.replace("http:", "https:")))
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_in_a_sentence_and_tried_again(hook, message):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    asked = []
+
+    def serve():
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
+            asked.append(secure.recv(100))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(Transient, match=r"The certificate of https://127\.0\.0\.1:\d+ is not trusted \(unable to get local"):
+            hook.send(message(f"https://127.0.0.1:{listener.getsockname()[1]}/secret-path"))
+        thread.join(10)
+    assert not any(asked), "nothing was sent there"
 
 
 def test_a_refused_connection_is_tried_again(hook, message):
