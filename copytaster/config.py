@@ -94,6 +94,13 @@ class RetentionConfig(Section):
     refused_days: int = Field(90, ge=0, description="What was refused, with the reason; 0: for ever.")
 
 
+class AuditConfig(Section):
+    """Stored articles are searched again by an independent path; what the stream missed is delivered late and counted."""
+
+    every_seconds: float = Field(3600.0, ge=0, description="How often the last days are audited; 0: only by `copytaster audit`.")
+    days: int = Field(2, ge=1, le=366, description="How far back each audit looks.")
+
+
 class OperatorConfig(Section):
     to: tuple[str, ...] = Field((), description="Who is told when the system itself is ill: mailto:, https: or Apprise URLs.")
     token: str = Field("", description="Alertmanager sends it as a bearer token with its alerts; empty: none are taken.")
@@ -120,6 +127,7 @@ class Config(BaseSettings):
     workers: WorkersConfig = WorkersConfig()
     metrics: MetricsConfig = MetricsConfig()
     retention: RetentionConfig = RetentionConfig()
+    audit: AuditConfig = AuditConfig()
     operator: OperatorConfig = OperatorConfig()
 
     @classmethod

@@ -83,6 +83,10 @@ GAUGES = {
     "copytaster_worker_progress_timestamp_seconds": ("When each process last got on.", ("process", "kind")),
     "copytaster_articles": ("Articles in the store.", ()),
     "copytaster_watch_epoch": ("The epoch of the last saved watch.", ()),
+    "copytaster_audit_missed_total": ("What audits found that the stream had missed: matches, and deliveries.", ("what",)),
+    "copytaster_audit_unindexed": ("Articles that the last audit did not find in the search index as they are.", ()),
+    "copytaster_audit_unfound": ("Matches that a search for their watch did not find in the last audit.", ()),
+    "copytaster_audit_age_seconds": ("Since the beginning of the last audit that was completed.", ()),
     "copytaster_disk_free_bytes": ("Free space where the web process keeps its files.", ()),
 }
 

@@ -122,7 +122,7 @@ class Delivery:
     article_id: ArticleId
     revision: int
     state: DeliveryState
-    kind: Literal["instant", "digest", "late"]
+    kind: Literal["instant", "digest", "late", "audit"]
     due_at: dt.datetime
     created_at: dt.datetime
     message_id: MessageId | None = None

@@ -14,13 +14,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from copytaster.errors import CopytasterError
 from copytaster.metrics import GAUGES
-from copytaster.store import Store, Tx, articles, channels, deliveries, load, processes, sources, watches
+from copytaster.store import (
+    Store,
+    Tx,
+    articles,
+    audits,
+    channels,
+    deliveries,
+    load,
+    marks,
+    processes,
+    sources,
+    watches,
+)
 from copytaster.store.db import Record
+from workers import auditing
 from workers.app import STAGES
 from workers.reconciler import due_rows
 
@@ -84,14 +97,16 @@ class Exporter(Collector):
         registry.register(self)
         return registry
 
-    def describe(self) -> list[GaugeMetricFamily]:
+    def describe(self) -> list[Metric]:
         """Nothing yet: registering must ask neither store nor broker."""
         return []
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         for name, samples in self.read().items():
             text, labels = GAUGES[name]
-            family = GaugeMetricFamily(name, text, labels=labels)
+            # What is counted in the store, for it must outlive every process, is a counter all the same.
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            family = kind(name, text, labels=labels)
             for values, value in samples:
                 family.add_metric(values, value)
             yield family
@@ -173,8 +188,19 @@ def _looked_up(tx: Tx) -> Gauges:
             ((each.name, each.kind), each.progress_at.timestamp()) for each in alive
         ],
         "copytaster_watch_epoch": [((), watches.epoch(tx))],
+        **_of_audits(tx),
         **_of_connections(tx),
         **_of_sources(tx),
+    }
+
+
+def _of_audits(tx: Tx) -> Gauges:
+    found, done = audits.counts(tx), marks.get(tx, auditing.DONE).at
+    return {
+        "copytaster_audit_missed_total": [((kind,), found[kind]) for kind in audits.MISSED],
+        "copytaster_audit_unindexed": [((), found["unindexed"])],
+        "copytaster_audit_unfound": [((), found["unfound"])],
+        "copytaster_audit_age_seconds": [((), _seconds(tx.now, done))] if done else [],
     }
 
 

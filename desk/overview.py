@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "refused": Entry("refused", "What was refused, and why: list, retry."),
     },
     "Keeping it safe": {
+        "audit": Entry("index", "Search again for what the stream missed; deliver and count it."),
         "rebuild": Entry("index", "Fill the search index anew from the store, without a pause in search."),
         "backup": Entry("store", "Write the truth into one file."),
         "restore": Entry("store", "Bring a backup into an empty store."),

@@ -162,6 +162,15 @@ class ElasticSearch:
             )  # fmt: skip
         return [ArticleId(hit["_id"]) for hit in answer["hits"]["hits"]]
 
+    def versions(self, ids: Sequence[ArticleId]) -> dict[ArticleId, int]:
+        """Of what was refreshed."""
+        with self.cluster.client() as client:
+            answer = client.search(
+                index=self.alias, query={"ids": {"values": [*ids]}}, size=len(ids), version=True, source=False,
+                track_total_hits=False, allow_partial_search_results=False,
+            )  # fmt: skip
+        return {ArticleId(hit["_id"]): hit["_version"] for hit in answer["hits"]["hits"]}
+
     def state(self) -> State:
         """How it is, for `copytaster check`."""
         return state_of(self.cluster, self.indices.layout())

@@ -38,6 +38,10 @@ class Generations(Protocol):
         """The ids that are there, in order, from the one that follows ``after``; it may lag a second behind ``put``."""
         ...
 
+    def versions(self, ids: Sequence[ArticleId]) -> dict[ArticleId, int]:
+        """Of those that are there the version that is; it may lag a second behind ``put``."""
+        ...
+
     def forget_before(self, moment: dt.datetime) -> list[str]:
         """Take out every month of first sight that ended before this instant; their names."""
         ...

@@ -63,7 +63,7 @@ class Held(Generic[Key]):
                     return False
         if len(standing) == 1 and left_out + gap > MOST_COST[LONG]:
             return False
-        return total <= (_MOST_TOGETHER_IF_LEFT if left else MOST_TOGETHER)
+        return total <= most_together(left=left > 0)
 
     def is_whole(self, anchor: Unit) -> bool:
         """Whether the name may be read of this word alone."""
@@ -125,6 +125,11 @@ def may_be_sure(name: Name, reading: Reading) -> bool:
 def most_left(words: int) -> int:
     """How many of a name's words may stand nowhere."""
     return _MOST_LEFT[min(words, len(_MOST_LEFT) - 1)]
+
+
+def most_together(*, left: bool) -> int:
+    """Of the shares of all words at a glance, in hundredths; less where one of them stands nowhere."""
+    return _MOST_TOGETHER_IF_LEFT if left else MOST_TOGETHER
 
 
 def is_possible(reading: Reading, size: int) -> bool:

@@ -129,6 +129,10 @@ class SqliteSearch:
         with self._connection() as connection:
             return (BUILDING if building else CURRENT).ids(connection, after, size)
 
+    def versions(self, ids: Sequence[ArticleId]) -> dict[ArticleId, int]:
+        with self._connection() as connection:
+            return CURRENT.versions(connection, ids)
+
     def forget_before(self, moment: dt.datetime) -> list[str]:
         month = moment.astimezone(dt.UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         gone: dict[str, None] = {}

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import Any
@@ -122,6 +122,10 @@ class Tables:
     def ids(self, connection: sqlite3.Connection, after: str, size: int) -> list[ArticleId]:
         query = f"SELECT id FROM {self.documents} WHERE id > ? ORDER BY id LIMIT ?"
         return [ArticleId(found[0]) for found in connection.execute(query, (after, size))]
+
+    def versions(self, connection: sqlite3.Connection, ids: Sequence[ArticleId]) -> dict[ArticleId, int]:
+        query = f"SELECT id, version FROM {self.documents} WHERE id IN (SELECT value FROM json_each(?))"
+        return {ArticleId(each[0]): each[1] for each in connection.execute(query, (json.dumps([*ids]),))}
 
     def seen_before(self, connection: sqlite3.Connection, moment: int, size: int) -> list[tuple[ArticleId, int]]:
         query = f"SELECT id, first_seen FROM {self.documents} WHERE first_seen < ? ORDER BY first_seen LIMIT ?"

@@ -99,7 +99,7 @@ class Variants:
         for field, placed in zip(FIELDS, (title, text), strict=True):
             for watched, variant in self._in(field, Tokens(placed)):
                 found.setdefault(watched, []).append(variant)
-        return {watched: _best(variants) for watched, variants in found.items()}
+        return {watched: best(variants) for watched, variants in found.items()}
 
     def _in(self, field: str, tokens: Tokens) -> Iterator[tuple[Watched, Variant]]:
         for watched, name, reading in self._names.find(tokens):
@@ -109,8 +109,7 @@ class Variants:
 
     def _may_count(self, watched: Watched, name: Name, reading: Reading) -> bool:
         """Whether it counts in a sentence where nothing speaks against it; hardly ever do other surroundings make it better."""
-        around = Context(begins=False, name_before=False, name_after=False, small=0, legal=name.legal, patronymics_between=0)
-        return self._score(watched, name, reading, around) >= SCORER.least(watched.level)
+        return self._score(watched, name, reading, neutral(name)) >= SCORER.least(watched.level)
 
     def _score(self, watched: Watched, name: Name, reading: Reading, around: Context) -> float:
         """Remembered: of the same words in the same surroundings it is the same."""
@@ -120,11 +119,16 @@ class Variants:
         if score is None:
             if len(self._scores) >= _MOST_REMEMBERED:
                 self._scores.clear()
-            self._scores[key] = score = _scored(watched.level, name, reading, around)
+            self._scores[key] = score = scored(watched.level, name, reading, around)
         return score
 
 
-def _scored(level: Level, name: Name, reading: Reading, around: Context) -> float:
+def neutral(name: Name) -> Context:
+    """A sentence in which nothing speaks against a name."""
+    return Context(begins=False, name_before=False, name_after=False, small=0, legal=name.legal, patronymics_between=0)
+
+
+def scored(level: Level, name: Name, reading: Reading, around: Context) -> float:
     """0 where it does not count at this level."""
     sure = may_be_sure(name, reading)
     if level == "strict" and not sure:
@@ -133,7 +137,7 @@ def _scored(level: Level, name: Name, reading: Reading, around: Context) -> floa
     return score if sure else min(score, SCORER.least("strict") - _UNSURE)
 
 
-def _best(variants: Sequence[Variant]) -> list[Variant]:
+def best(variants: Sequence[Variant]) -> list[Variant]:
     kept: list[Variant] = []
     for variant in sorted(variants, key=lambda each: (-each.score, each.first)):
         if all(each.field != variant.field or each.last < variant.first or variant.last < each.first for each in kept):

@@ -18,6 +18,7 @@ from copytaster.store.processes import Progress
 from search.generations import FullEngine
 from workers import refilling, silence, websub
 from workers.app import Hints
+from workers.auditing import Auditing
 from workers.facts import Background, Projection
 from workers.forgetting import Forgetting
 from workers.notifiers import Notifiers, Outbox
@@ -179,19 +180,21 @@ def make_reconciler(config: Config) -> Reconciler:
     progress = Progress(store, "beat")
     projection = open_projection(config, store)
     facts = Background(projection) if projection else None
-    forgetting = Forgetting(store, open_engine(config, store), config.retention)
+    engine = open_engine(config, store)
+    forgetting, auditing = Forgetting(store, engine, config.retention), Auditing(store, engine, config)
     return Reconciler(
         store=store,
         hints=hints,
         every_seconds=config.workers.reconcile_seconds,
-        chores=lambda: _chores(config, store, forgetting, facts),
+        chores=lambda: _chores(config, store, forgetting, auditing, facts),
         note=progress.note,
     )
 
 
-def _chores(config: Config, store: Store, forgetting: Forgetting, facts: Background | None = None) -> None:
+def _chores(config: Config, store: Store, forgetting: Forgetting, auditing: Auditing, facts: Background | None = None) -> None:
     """What the reconciler does once a minute."""
     forgetting.nudge()
+    auditing.nudge()
     if facts:
         facts.nudge()
     silence.report(store)

@@ -136,7 +136,7 @@ class _Landing:
             story_id=story_id,
             found_at=self.link.found_at,
             epoch=self.epoch,
-            baseline=self.link.baseline,
+            baseline=self.link.baseline or self.link.priority >= links.BACKFILL,
             late=self.link.late,
         )
         return self._match(article_id, story_id, 1)

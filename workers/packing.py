@@ -125,7 +125,8 @@ class Material:
             passage=shown.text,
             marks=shown.marks,
             copies=[copy for copy in self.copies[each.story_id] if copy.url != article.url],
-            late=each.kind == "late",
+            late=each.kind in {"late", "audit"},
+            audit=each.kind == "audit",
             edited=each.revision > 1,
         )
 

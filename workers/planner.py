@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from copytaster.watches import Channel, ChannelId, Delivery, Digest, Quiet, Watch, WatchId
 
-DeliveryKind = Literal["instant", "digest", "late"]
-GroupKind = Literal["instant", "burst", "hourly", "daily", "late"]
+DeliveryKind = Literal["instant", "digest", "late", "audit"]
+GroupKind = Literal["instant", "burst", "hourly", "daily", "late", "audit"]
 Outcome = Literal["transient", "permanent"]
 
 DAILY_AT = dt.time(8)  # a day's digest is read with the morning's coffee, not at midnight
@@ -70,6 +70,11 @@ def plan_delivery(watch: Watch, *, now: dt.datetime, late: bool, baseline: bool,
         return Intent("instant", _hold(now, watch.quiet))
     boundary = _next_hour if watch.digest == "hourly" else _next_day
     return Intent("digest", _hold(boundary(now, watch.zone), watch.quiet))
+
+
+def plan_missed(watch: Watch, *, now: dt.datetime) -> Intent:
+    """How what an audit found is told: as soon as quiet hours let it, whatever the watch's rhythm, for it is late already."""
+    return Intent("audit", _hold(now, watch.quiet))
 
 
 def plan_messages(

@@ -75,6 +75,7 @@ channels = Table(
     flag("proven"),  # took the last one, and quickly: one that did not may hold a part of the senders only
     text("old_secret", null=True),
     instant("old_secret_until", null=True),
+    instant("active_since", null=True),  # when it was switched on again; none: it was never off
     UniqueConstraint("owner_id", "url"),
 )
 
@@ -354,7 +355,7 @@ deliveries = Table(
     text("article_id"),
     Column("revision", Integer, nullable=False),
     text("state"),  # pending, sending, sent, failed, cancelled
-    text("kind"),  # instant, digest, late
+    text("kind"),  # instant, digest, late, audit
     instant("due_at"),
     instant("created_at"),
     text("message_id", null=True),
@@ -418,6 +419,21 @@ refusals = Table(
     UniqueConstraint("stage", "key"),
     index("refusals_refused_at", "refused_at"),
     index("refusals_stage_reason", "stage", "reason"),
+)
+
+# What an audit found: misses stay for ever, for they are counted; what is not as it should be goes once it is.
+audit_findings = Table(
+    "audit_findings",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    text("kind"),  # match, delivery, unindexed, unfound
+    text("watch_id"),  # empty: it is about the article alone
+    text("article_id"),
+    Column("revision", Integer, nullable=False),
+    text("why"),
+    count("told"),  # deliveries that it made
+    instant("found_at"),
+    UniqueConstraint("kind", "watch_id", "article_id", "revision"),
 )
 
 # How far each projection of the store has come.

@@ -53,7 +53,8 @@ def ensure_channel(tx: Tx, url: str, owner_id: OwnerId = LOCAL.id) -> Channel:
     values["created_at"] = tx.now
     on = channels.c.state == "active"  # one that is only said again keeps what is known of it
     again: dict[str, Any] = {name: case((on, channels.c[name]), else_=value) for name, value in HEALTHY.items()}
-    again |= {"state": "active", "reason": None}
+    since = case((on, channels.c.active_since), else_=literal(tx.now, Instant))
+    again |= {"state": "active", "reason": None, "active_since": since}
     tx.conn.execute(tx.insert(channels).values(values).on_conflict_do_update(index_elements=["id"], set_=again))
     return by_ids(tx, [channel_id])[channel_id]
 
@@ -61,6 +62,12 @@ def ensure_channel(tx: Tx, url: str, owner_id: OwnerId = LOCAL.id) -> Channel:
 def by_ids(tx: Tx, ids: Iterable[str]) -> dict[ChannelId, Channel]:
     rows = tx.conn.execute(_CHANNELS, {"ids": list(ids)})
     return {row.id: Channel(**row._mapping) for row in rows}
+
+
+def told_since(tx: Tx, ids: Iterable[str]) -> dict[ChannelId, dt.datetime | None]:
+    """Those of the channels that are told, with since when where they were switched off before."""
+    query = select(channels.c.id, channels.c.active_since).where(channels.c.id.in_(list(ids)), channels.c.state == "active")
+    return {row.id: row.active_since for row in tx.conn.execute(query)}
 
 
 def owner_channels(tx: Tx, owner_id: OwnerId) -> list[Channel]:

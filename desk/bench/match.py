@@ -13,9 +13,9 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from copytaster.watches import WatchId
-from desk.bench.brute import brute_match
 from desk.bench.machine import describe
 from desk.bench.percolator import CLIENTS, Measured, Percolator
+from search.brute import brute_match
 from search.document import Document
 from search.matcher import Matcher
 from search.query import parse

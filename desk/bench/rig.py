@@ -23,10 +23,10 @@ from copytaster.store.schema import endpoints, links, messages
 from copytaster.urls import host_of, normalize, url_id
 from copytaster.watches import Watch, WatchId
 from desk.background import last_words, start_up, stop_up
-from desk.bench.brute import brute_match
 from desk.loopback import SiteProcess
 from desk.sinks import SinkProcess, read_log
 from desk.site import Site
+from search.brute import brute_match
 from search.document import Document
 from search.query import Query, parse
 from workers.bootstrap import open_store

@@ -1,12 +1,41 @@
-"""``copytaster rebuild``: the search index made anew from the store. It owns words and options only."""
+"""``copytaster audit`` and ``rebuild``: what the stream missed, the index made anew. It owns words and options only."""
 
 from dataclasses import asdict
+from typing import Annotated
+
+import typer
 
 from desk import output
-from desk.commands.options import AsJson, group
+from desk.commands.options import AsJson, group, span
 from desk.opening import desk
 
 app = group("The search index.")
+
+
+@app.command()
+def audit(
+    since: Annotated[float, span("--since", help="What was first seen since: 24h, 7d, 2w.")] = "7d",  # type: ignore[assignment]
+    watch: Annotated[str | None, typer.Option("--watch", metavar="NAME", help="This watch alone, by its name or id.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Read stored articles again by an independent path, and deliver late what the stream missed.
+
+    Each article is read by brute force for each watch that was there when it came; every match is held against its deliveries;
+    the search index is asked for each article and each watch. The exit code is 1 where something was missed.
+
+    Example: copytaster audit --since 7d
+    """
+    from desk.auditing import audited, print_report, records
+
+    with desk() as here:
+        done = audited(here, seconds=since, name=watch)
+        if json:
+            for each in records(here, done):
+                output.record(each)
+        else:
+            print_report(here, done)
+    if done.report.missed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -7,9 +7,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from desk.bench.brute import brute_match
 from desk.bench.pipeline import rare_queries
 from desk.site import Resource, Site
+from search.brute import brute_match
 from search.document import Document
 from search.query import parse
 

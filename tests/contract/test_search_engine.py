@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from copytaster.errors import CopytasterError, Permanent, Rejected, Transient
 from copytaster.news import Article, Extracted, Printed
-from desk.bench.brute import brute_match
+from search.brute import brute_match
 from search.document import Document
 from search.engine import SearchEngine
 from search.mapping import IndexDocument
@@ -274,3 +274,12 @@ def test_an_index_that_is_none_says_what_to_do(tmp_path):
     broken.write_bytes(b"not a database" * 100)
     with pytest.raises(CopytasterError, match="copytaster rebuild"):
         sqlite_engine(tmp_path).prepare()
+
+
+def test_an_engine_tells_the_version_that_it_has_of_each_article(engine):
+    put(engine, article("a", version=3, text="Ant"), article("b", version=1, text="Bee"))
+    put(engine, article("b", version=4, text="Bee again"), article("a", version=2, text="older"))
+    assert engine.versions(["a", "b", "unknown"]) == {"a": 3, "b": 4}
+    engine.delete(["a"])
+    engine.refresh()
+    assert engine.versions(["a", "b"]) == {"b": 4}

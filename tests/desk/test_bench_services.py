@@ -16,13 +16,13 @@ from werkzeug import Response
 from copytaster.config import Config, RedisConfig, SearchConfig, StoreConfig
 from copytaster.errors import CopytasterError, Rejected, Transient
 from desk.bench import costs, outside
-from desk.bench.brute import brute_match
 from desk.bench.listening import cpu_seconds, server_of
 from desk.bench.match import bench_match
 from desk.bench.names import Wanted, bench_names
 from desk.bench.percolator import Percolator, misspelled
 from desk.bench.rig import Rig
 from desk.bench.tree import Watcher
+from search.brute import brute_match
 from search.document import Document
 from search.query import parse
 from tests.services import finding, percolator

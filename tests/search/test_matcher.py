@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desk.bench.brute import brute_match, brute_places
 from search.anchors import LEARNED_FROM
+from search.brute import brute_match, brute_places
 from search.document import Document, Page, source_line
 from search.hits import MOST_HITS, find
 from search.matcher import Matcher, Verifier

@@ -45,6 +45,7 @@ class AlertItem:
     why: str | None = None  # one sentence; None: made from the hits
     copies: Sequence[Copy] = ()
     late: bool = False
+    audit: bool = False  # an audit found it, the stream had missed it
     edited: bool = False
 
 
@@ -124,6 +125,7 @@ def _item(item: AlertItem) -> dict[str, Any]:
         "why": item.why or why(item.hits),
         "copies": [_copy(each) for each in item.copies[:MAX_COPIES]],
         "late": item.late,
+        "audit": item.audit,
         "edited": item.edited,
     }
 

@@ -50,7 +50,7 @@ def subject(payload: Mapping[str, Any]) -> str:
         return one_line(payload.get("title", ""), MAX_SUBJECT)
     names = list(dict.fromkeys(item["watch"]["name"] for item in items))
     who = one_line(names[0], MAX_SUBJECT_WATCH) if len(names) == 1 else f"{len(names)} watches"
-    late = " (late)" if payload["kind"] == "late" else ""
+    late = " (late)" if payload["kind"] in {"late", "audit"} else ""
     if len(items) > 1:
         return f"{who}: {len(items)} articles{late}"
     edited = " (edited)" if items[0]["edited"] else ""

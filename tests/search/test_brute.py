@@ -1,0 +1,77 @@
+"""Brute force finds what the stream finds: the same names in the same texts, by another path."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search import name_table
+from search.brute import Asked, Brute, brute_match
+from search.document import Document
+from search.matcher import Matcher
+from search.query import parse
+from tests.search.test_variants import FIRES, FORMS, SILENT, carried
+
+NAMES = [*FIRES, "Abdullah Ahmed Abdullah el Alfi", "Rahim Yar Khan", "Day Company", "Jablah", "Group Wagner", "Mac Hel"]
+TEXTS = [
+    *map(carried, FORMS),
+    "Dey said so.",
+    "کارخانه",
+    "قال إن جولة المحادثات",
+    "Abdullah Ahmed Abdullah was there.",
+    "Wagner Group",
+]
+
+
+def stream(level, queries, document, **more):
+    matcher = Matcher()
+    for name, query in queries.items():
+        matcher.add(name, parse(query), level=level, **more)
+    return {found.watch_id for found in matcher.match(document)}
+
+
+def brute(level, queries, document, **more):
+    return Brute([Asked(name, parse(query), level, **more) for name, query in queries.items()]).match(document)
+
+
+@pytest.mark.parametrize("level", ["exact", "strict", "wide"])
+def test_names_are_found_where_the_stream_finds_them_and_nowhere_else(level):
+    asked = {name: f'"{name}"' for name in NAMES}
+    read = Brute([Asked(name, parse(query), level) for name, query in asked.items()])
+    for text in TEXTS:
+        document = Document(text=text)
+        assert read.match(document) == stream(level, asked, document), text
+    assert SILENT
+
+
+def test_it_needs_no_table(monkeypatch):
+    monkeypatch.setattr(name_table, "Names", None)
+    assert brute("strict", {"w": '"Kataib Hezbollah"'}, Document(text=carried("Kata'ib Hizballah"))) == {"w"}
+
+
+@pytest.mark.parametrize(
+    ("query", "vetoes"),
+    [
+        ('"Fatemiyoun"', ("Fatimiyun",)),
+        ("Fatemiyoun OR officials", ("Fatimiyun",)),
+        ("Fatemiyoun NOT Fatimiyun", ("Fatimiyun",)),
+        ("title:Fatemiyoun", ()),
+        ('"report named"~3 officials', ("report named",)),
+        ("off*", ("officials",)),
+    ],
+)
+@pytest.mark.parametrize("level", ["exact", "strict"])
+def test_vetoes_fields_and_exclusions_mean_the_same(query, vetoes, level):
+    for document in (Document(text=carried("Fatimiyun")), Document(title="Fatimiyun", text=carried("Fatemiyoun"))):
+        asked = {"w": query}
+        assert brute(level, asked, document, vetoes=vetoes) == stream(level, asked, document, vetoes=vetoes)
+
+
+WORDS = st.sampled_from(["ant", "bee", "cat", "beetle", "be"])
+
+
+@given(st.lists(WORDS, max_size=12), st.lists(WORDS, min_size=2, max_size=4), st.integers(1, 3), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_nearness_means_the_same(text, words, slop, prefix):
+    query = f'"{" ".join(words)}{"*" if prefix else ""}"~{slop}'
+    document = Document(text=" ".join(text))
+    assert brute_match(document, {"w": parse(query)}) == stream("exact", {"w": query}, document)

@@ -1,0 +1,404 @@
+"""What the stream missed is found by an independent path, delivered once, marked as late and counted; what is not owed is not."""
+
+import datetime as dt
+import json
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from copytaster.errors import Transient
+from copytaster.store import articles, audits, deliveries, marks, retention, schema, watches
+from copytaster.watches import Quiet
+from search import name_table
+from search.mapping import IndexDocument
+from tests.workers.test_pipeline import OTHERS, SENTENCES, newsroom, page_of  # noqa: F401  newsroom is a fixture
+from workers import auditing
+from workers.audit import PAGE, Place, Round, Window
+from workers.auditing import Auditing
+
+URL = "http://herald.example/2026/bridge"
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture
+def room(newsroom):  # noqa: F811
+    return newsroom
+
+
+def audit(room, **more):
+    """A whole round over the last two days, everything read by brute force."""
+    with room.store.read() as tx:
+        window = Window(since=tx.now - 2 * DAY, until=tx.now + dt.timedelta(seconds=1), fresh_since=tx.now - 2 * DAY)
+    done = Round(room.store, room.services.engine, window, **more)
+    while done.step():
+        pass
+    return done.report
+
+
+def kinds(report):
+    return sorted(each.kind for each in report.findings)
+
+
+def lose(room, *tables):
+    """As a database that lost rows would have it."""
+    with room.store.write() as tx:
+        for table in tables:
+            tx.conn.execute(delete(table))
+
+
+def bridge(room, url=URL, title="Lanterns", sentences=SENTENCES, **finding):
+    room.fetched(url, page_of(title, *sentences), **finding)
+    room.run()
+
+
+def test_where_nothing_was_missed_nothing_is_found(room):
+    room.watch("lanterns")
+    room.watch('"brass band" NOT harvest', level="exact")
+    bridge(room)
+    report = audit(room)
+    assert (report.articles, report.read, report.watches, report.findings) == (1, 1, 2, [])
+    assert report.asked == 2
+    room.run()
+    assert len(room.items()) == 2
+
+
+def test_a_match_that_was_lost_is_delivered_once_marked_as_late_and_counted(room):
+    watch = room.watch("lanterns")
+    bridge(room)
+    lose(room, schema.matches, schema.deliveries)
+    report = audit(room)
+    (found,) = report.findings
+    assert (found.kind, found.watch_id, found.told, report.missed) == ("match", watch.id, 1, 1)
+    room.run()
+    first, late = room.items()
+    assert (first["late"], first["audit"], late["late"], late["audit"]) == (False, False, True, True)
+    assert late["hits"] == first["hits"]
+    assert json.loads(room.received[-1].body)["kind"] == "audit"
+    assert audit(room).findings == []
+    room.run()
+    assert len(room.items()) == 2
+    with room.store.read() as tx:
+        assert audits.counts(tx) == {"match": 1, "delivery": 0, "unindexed": 0, "unfound": 0}
+
+
+def test_a_delivery_that_was_lost_is_told_apart_from_a_match_that_was(room):
+    room.watch("lanterns")
+    bridge(room)
+    lose(room, schema.deliveries)
+    assert kinds(audit(room)) == ["delivery"]
+    room.run()
+    assert [item["audit"] for item in room.items()] == [False, True]
+    assert audit(room).findings == []
+
+
+def test_the_delivery_of_a_revision_that_was_edited_since_is_missed_too(room):
+    room.watch("lanterns")
+    bridge(room)
+    lose(room, schema.deliveries)
+    room.clock.advance(60)
+    bridge(room, sentences=[*SENTENCES, *OTHERS])
+    assert [(each.kind, each.revision) for each in audit(room).findings] == [("delivery", 1)]
+    room.run()
+    assert len(room.items()) == 2
+
+
+def test_an_article_that_landed_with_a_watchlist_that_lacked_the_watch_is_found(room, monkeypatch):
+    """As it would be, were an epoch not held while a page lands."""
+    room.watch("lanterns", level="exact")
+    room.services.watchlist.epoch = 10**6
+    monkeypatch.setattr(room.services.watchlist, "refresh", lambda tx: None)
+    bridge(room)
+    assert room.items() == []
+    assert kinds(audit(room)) == ["match"]
+    room.run()
+    assert [item["article"]["url"] for item in room.items()] == [URL]
+
+
+@pytest.mark.parametrize("level", ["exact", "strict", "wide"])
+def test_names_are_read_without_anchors_and_table(room, level, monkeypatch):
+    """A matcher that finds nothing any more is what the audit is for: it must not find nothing for the same reason."""
+    name = "Kataib Hezbollah"
+    room.watch(f'"{name}"', level=level)
+    sentences = {
+        "exact": "On Monday the report named Kataib Hezbollah, officials said.",
+        "strict": "On Monday the report named Kata'ib Hizballah, officials said.",
+        "wide": "On Monday the report named Kata'ib Hizballah, officials said.",
+    }
+    monkeypatch.setattr(name_table.Names, "find", lambda self, tokens: iter(()))
+    monkeypatch.setattr("search.matcher.Matcher._candidates", lambda self, page: set())
+    bridge(room, sentences=[sentences[level], *OTHERS])
+    assert room.items() == []
+    assert kinds(audit(room)) == ["match"]
+    room.run()
+    assert len(room.items()) == 1
+
+
+def unwatched_before(room):
+    bridge(room)
+    room.watch("lanterns")
+
+
+def baseline(room):
+    room.watch("lanterns")
+    bridge(room, baseline=True)
+
+
+def backfilled(room):
+    room.watch("lanterns")
+    bridge(room, priority=2)
+
+
+def vetoed(room):
+    room.watch("lanterns", vetoes=["Lanterns"])
+    bridge(room)
+
+
+def removed(room):
+    watch = room.watch("lanterns")
+    bridge(room)
+    with room.store.write() as tx:
+        watches.remove(tx, watch.id)
+
+
+def taken_down(room):
+    room.watch("lanterns")
+    bridge(room)
+    with room.store.write() as tx:
+        gone = retention.cutoffs(tx.now + 2 * DAY, text_days=1, match_days=0, refused_days=0)
+        retention.forget_articles(tx, gone, list(tx.conn.execute(select(schema.articles.c.id)).scalars()))
+
+
+@pytest.mark.parametrize("case", [unwatched_before, baseline, backfilled, vetoed, removed, taken_down])
+def test_what_nobody_was_owed_is_not_expected(room, case):
+    case(room)
+    lose(room, schema.matches, schema.deliveries)
+    told = len(room.items())
+    assert audit(room).missed == 0
+    room.run()
+    assert len(room.items()) == told
+
+
+def muted(room):
+    room.watch("lanterns", muted_until=room.clock() + dt.timedelta(hours=1))
+    bridge(room)
+
+
+def told_of_a_copy(room):
+    room.watch("lanterns")
+    bridge(room)
+    bridge(room, url="http://herald.example/copy")
+
+
+def matched_before_it_was_edited(room):
+    room.watch("lanterns", muted_until=room.clock() + dt.timedelta(hours=1))
+    bridge(room)
+    room.clock.advance(7200)
+    bridge(room, sentences=[*SENTENCES, *OTHERS])
+
+
+def without_a_channel(room):
+    watch = room.watch("lanterns")
+    with room.store.write() as tx:
+        watches.unsubscribe(tx, watch.channel_ids[0], watch.id)
+    bridge(room)
+
+
+def off_at_that_time(room):
+    watch = room.watch("lanterns")
+    with room.store.write() as tx:
+        watches.disable(tx, watch.channel_ids[0], "answers 410")
+    bridge(room)
+    room.clock.advance(60)
+    with room.store.write() as tx:
+        watches.ensure_channel(tx, room.sink.url)
+
+
+@pytest.mark.parametrize("case", [muted, told_of_a_copy, matched_before_it_was_edited, without_a_channel, off_at_that_time])
+def test_a_match_without_a_delivery_may_be_right(room, case):
+    case(room)
+    told = len(room.items())
+    room.clock.advance(7200)
+    assert audit(room).findings == []
+    room.run()
+    assert len(room.items()) == told
+
+
+def test_a_match_that_was_lost_while_the_watch_was_muted_is_recorded_and_told_nobody(room):
+    muted(room)
+    lose(room, schema.matches)
+    (found,) = audit(room).findings
+    assert (found.kind, found.told) == ("match", 0)
+    room.run()
+    assert room.items() == []
+
+
+def test_quiet_hours_hold_what_was_missed(room):
+    room.watch("lanterns", digest="daily", quiet=Quiet(start=dt.time(11), end=dt.time(14), zone="UTC"))
+    bridge(room)
+    lose(room, schema.matches, schema.deliveries)
+    audit(room)
+    room.run()
+    assert room.items() == []
+    room.clock.advance(2 * 3600)
+    room.run()
+    assert [item["audit"] for item in room.items()] == [True]
+
+
+# -- the index -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_article_that_waits_long_for_the_index_is_reported_and_read_all_the_same(room):
+    room.watch("lanterns")
+    bridge(room)
+    lose(room, schema.matches, schema.deliveries)
+    with room.store.write() as tx:
+        (article_id,) = tx.conn.execute(select(schema.articles.c.id)).scalars()
+        tx.conn.execute(update(schema.articles).values(indexed_version=0, index_due_at=tx.now + DAY))
+    room.services.engine.delete([article_id])
+    room.clock.advance(3600)
+    report = audit(room)
+    assert kinds(report) == ["match", "unindexed"]
+    assert "waited 60 minutes" in next(each.why for each in report.findings if each.kind == "unindexed")
+
+
+def test_an_article_that_the_index_lost_is_reported(room):
+    room.watch("lanterns")
+    bridge(room)
+    with room.store.read() as tx:
+        (article_id,) = tx.conn.execute(select(schema.articles.c.id)).scalars()
+    room.services.engine.delete([article_id])
+    report = audit(room)
+    assert kinds(report) == ["unfound", "unindexed"]
+    assert report.missed == 0
+    with room.store.read() as tx:
+        document = articles.get(tx, article_id)
+    room.services.engine.put([IndexDocument.of(document)])
+    assert audit(room).findings == []
+
+
+def test_an_older_version_in_the_index_is_reported(room):
+    bridge(room)
+    with room.store.write() as tx:
+        tx.conn.execute(update(schema.articles).values(document_version=5, indexed_version=5))
+    (found,) = audit(room).findings
+    assert found.kind == "unindexed"
+    assert "has version 1 of it and not 5" in found.why
+
+
+# -- rounds --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chore(room):
+    return Auditing(room.store, room.services.engine, room.services.config)
+
+
+def test_a_round_is_due_once_an_hour_and_reads_only_what_is_new(room, chore):
+    room.watch("lanterns")
+    bridge(room)
+    room.clock.advance(1)
+    assert chore.run()
+    bridge(room, url="http://herald.example/other", title="Other", sentences=OTHERS)
+    room.clock.advance(600)
+    assert chore.run()
+    with room.store.read() as tx:
+        assert json.loads(marks.get(tx, auditing.DONE).place)["articles"] == 1
+    room.clock.advance(3600)
+    assert chore.run()
+    with room.store.read() as tx:
+        told = json.loads(marks.get(tx, auditing.DONE).place)
+    assert (told["articles"], told["read"], told["missed"]) == (2, 1, 0)
+
+
+def test_rows_that_are_lost_later_are_found_though_nothing_is_new(room, chore):
+    room.watch("lanterns")
+    bridge(room)
+    room.clock.advance(1)
+    chore.run()
+    lose(room, schema.matches, schema.deliveries)
+    room.clock.advance(3700)
+    chore.run()
+    room.run()
+    assert [item["audit"] for item in room.items()] == [False, True]
+
+
+def test_a_round_that_was_broken_off_goes_on_where_it_was(room, chore):
+    room.watch("lanterns")
+    bridge(room)
+    bridge(room, url="http://herald.example/other", title="Other", sentences=OTHERS)
+    room.clock.advance(1)
+    assert not chore.run(seconds=0)
+    with room.store.read() as tx:
+        begun = marks.get(tx, auditing.UNDER_WAY)
+    assert Place.from_text(begun.place).phase == "read"
+    again = Auditing(room.store, room.services.engine, room.services.config)
+    assert again.run()
+    with room.store.read() as tx:
+        done = marks.get(tx, auditing.DONE)
+        assert marks.get(tx, auditing.UNDER_WAY) == marks.Mark()
+    assert done.at == begun.at
+    assert json.loads(done.place)["articles"] == 0  # both were looked at in the first part
+    assert PAGE > 2
+
+
+def test_an_engine_that_is_away_stops_no_reading_and_is_asked_later(room, chore, monkeypatch):
+    room.watch("lanterns")
+    bridge(room)
+    lose(room, schema.matches, schema.deliveries)
+    room.clock.advance(1)
+    engine = room.services.engine
+
+    def away(ids):
+        raise Transient("Nobody answers.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "versions", away)
+        with pytest.raises(Transient):
+            chore.run()
+    with room.store.read() as tx:
+        assert audits.counts(tx)["match"] == 1
+        assert deliveries.due(tx) == 1
+    assert chore.run()
+
+
+def test_what_is_mended_is_not_reported_any_more_and_misses_stay_counted(room, chore):
+    room.watch("lanterns")
+    bridge(room)
+    with room.store.write() as tx:
+        tx.conn.execute(update(schema.articles).values(document_version=5, indexed_version=5))
+    lose(room, schema.matches, schema.deliveries)
+    room.clock.advance(1)
+    chore.run()
+    with room.store.write() as tx:
+        assert audits.counts(tx) == {"match": 1, "delivery": 0, "unindexed": 0, "unfound": 0}
+        tx.conn.execute(update(schema.articles).values(document_version=7, indexed_version=7, index_due_at=None))
+    room.clock.advance(3700)
+    chore.run()
+    with room.store.write() as tx:
+        assert audits.counts(tx)["unindexed"] == 1
+        tx.conn.execute(update(schema.articles).values(document_version=1, indexed_version=1))
+    room.clock.advance(3700)
+    chore.run()
+    with room.store.read() as tx:
+        assert audits.counts(tx) == {"match": 1, "delivery": 0, "unindexed": 0, "unfound": 0}
+
+
+@pytest.mark.service
+@pytest.mark.timeout(300)
+def test_a_real_elasticsearch_is_audited_like_the_embedded_index(room, elastic_engine):
+    room.services = replace(room.services, engine=elastic_engine)
+    elastic_engine.prepare()
+    room.watch('"Kataib Hezbollah"')
+    bridge(room, sentences=["On Monday the report named Kata'ib Hizballah, officials said.", *OTHERS])
+    elastic_engine.refresh()
+    report = audit(room)
+    assert (report.findings, report.asked) == ([], 1)
+    lose(room, schema.matches, schema.deliveries)
+    assert kinds(audit(room)) == ["match"]
+    room.run()
+    with room.store.read() as tx:
+        (article_id,) = tx.conn.execute(select(schema.articles.c.id)).scalars()
+    elastic_engine.delete([article_id])
+    elastic_engine.refresh()
+    assert kinds(audit(room)) == ["unfound", "unindexed"]
