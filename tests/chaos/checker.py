@@ -60,25 +60,16 @@ def told(received: Iterable[Mapping[str, Any]]) -> set[Pair]:
 
 def judge(run: Evidence) -> list[Verdict]:
     """All eight, in order; a scenario that judged I6 not at all fails it."""
-    own = defaultdict(list)
-    for each in run.own:
-        own[each.code].append(each)
-    found = [_lost(run), _invented(run), _same(run), _repeats(run), _refused(run), _index(run), _secrets(run)]
-    found += [each for code in sorted(own) for each in own[code]]
-    if "I6" not in own:
+    found = [_lost(run), _invented(run), _same(run), _repeats(run), _refused(run), _index(run), _secrets(run), *run.own]
+    if not any(each.code == "I6" for each in run.own):
         found.append(Verdict("I6", False, "the scenario looked at no metric"))
-    return sorted(_together(found), key=lambda each: CODES.index(each.code))
+    return [_whole(code, [each for each in found if each.code == code]) for code in CODES]
 
 
-def _together(found: Iterable[Verdict]) -> list[Verdict]:
-    """One for each code, which holds where all of its parts do."""
-    by_code: dict[str, list[Verdict]] = defaultdict(list)
-    for each in found:
-        by_code[each.code].append(each)
-    return [
-        Verdict(code, all(each.ok for each in mine), "; ".join(each.why for each in mine if each.ok == all(m.ok for m in mine)))
-        for code, mine in by_code.items()
-    ]
+def _whole(code: str, parts: Sequence[Verdict]) -> Verdict:
+    """Holds where all parts do; else it tells of those that do not."""
+    wrong = [each for each in parts if not each.ok]
+    return Verdict(code, not wrong, "; ".join(each.why for each in wrong or parts))
 
 
 def _lost(run: Evidence) -> Verdict:

@@ -6,6 +6,8 @@ It owns pages, watches and the truth about them; it must not know what is served
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import accumulate
 
 from desk.bench.pipeline import rare_queries
 from desk.site import Resource, Site
@@ -26,9 +28,15 @@ def vocabulary(rng: random.Random, size: int = 3000) -> list[str]:
 
 def article(rng: random.Random, words: Sequence[str], title: str) -> tuple[bytes, str]:
     """A page of about 200 words of our own making, and its text."""
-    weights = [1 / (rank + 3) for rank in range(len(words))]
-    paragraphs = [" ".join(rng.choices(words, weights, k=40)).capitalize() + "." for _ in range(5)]
+    often = _often(len(words))
+    paragraphs = [" ".join(rng.choices(words, cum_weights=often, k=40)).capitalize() + "." for _ in range(5)]
     return page(title, paragraphs), "\n".join(paragraphs)
+
+
+@cache
+def _often(size: int) -> list[float]:
+    """How often each word comes, summed up, the first most often: as in any language."""
+    return list(accumulate(1 / (rank + 3) for rank in range(size)))
 
 
 def page(title: str, paragraphs: Sequence[str]) -> bytes:
@@ -53,12 +61,12 @@ class World:
     watches: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, seed: int = 7, *, hosts: int = 4, pages: int = 12, watches: int = 40) -> "World":
+    def of(cls, seed: int = 7, *, hosts: int = 4, pages: int = 12, watches: int = 40, words: int = 3000) -> "World":
         """The same for the same seed; the watches hit most pages somewhere, none of them many."""
         rng = random.Random(seed)
-        words, made = vocabulary(rng), cls()
+        known, made = vocabulary(rng, words), cls()
         for number in range(hosts):
-            made.add_site(Site(f"site{number}.example"), rng, words, pages)
+            made.add_site(Site(f"site{number}.example"), rng, known, pages)
         made.watches = rare_queries([each.text for each in made.articles.values()], watches, random.Random(seed + 1))
         return made
 
