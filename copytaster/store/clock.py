@@ -8,7 +8,7 @@ import datetime as dt
 from sqlalchemy import BigInteger, Column, Interval, Table, literal, select, type_coerce, update
 
 from copytaster.store.db import Tx
-from copytaster.store.schema import articles, deliveries, endpoints, hosts, leases, links, messages, pages, sources
+from copytaster.store.schema import articles, channels, deliveries, endpoints, hosts, leases, links, messages, pages, sources
 from copytaster.store.types import MICROSECOND
 
 SLACK = dt.timedelta(seconds=5)  # name servers of time shift a clock by less all the time
@@ -25,6 +25,7 @@ SCHEDULES: tuple[tuple[Table, str], ...] = (
     (messages, "due_at"),
     (leases, "leased_until"),
     (sources, "check_at"),
+    (channels, "paused_until"),
 )
 
 
