@@ -102,6 +102,8 @@ class WebhookSink:
     async def _take(self, scope: Scope, receive: Receive) -> int:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         body = await _body(receive)
+        if body is None:
+            return 400
         if len(body) > BIGGEST_MESSAGE:
             return 413
         verified = verify(self._secret, body, headers) if self._secret else None
@@ -110,11 +112,14 @@ class WebhookSink:
         return 401 if verified is False else 204
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive) -> bytes | None:
+    """None where the sender is gone before its end: what came of it is no message."""
     body = bytearray()
     more = True
     while more and len(body) <= BIGGEST_MESSAGE:
         event = await receive()
+        if event["type"] == "http.disconnect":
+            return None
         body += event.get("body", b"")
         more = event.get("more_body", False)
     return bytes(body)

@@ -136,3 +136,14 @@ def test_a_mail_sink_of_its_own_process_adds_to_the_same_log(tmp_path: Path) -> 
         with SinkProcess("mail", log) as sink:
             send(sink.url, letter(ident))
     assert [line["id"] for line in read_log(log)] == ["a@x.example", "b@x.example"]
+
+
+def test_a_message_whose_sender_dies_halfway_was_not_received() -> None:
+    got: queue.Queue[Received] = queue.Queue()
+    with WebhookSink(got.put) as sink:
+        host, port = sink.url.removeprefix("http://").partition("/")[0].split(":")
+        with socket.create_connection((host, int(port))) as half:
+            half.sendall(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\nwebhook-id: msg_half\r\n\r\n{")
+        assert post(sink.url, {"webhook-id": "msg_whole"}) == 204
+        assert got.get(timeout=30).id == "msg_whole"
+    assert got.empty()
