@@ -105,3 +105,11 @@ def test_the_table_of_faults_is_made_from_what_was_seen():
     made = runpy.run_path(str(DOCS / "make_reliability.py"))
     page = (DOCS / "reliability.md").read_text("utf-8")
     assert made["filled"](page, json.loads((DOCS / "chaos.json").read_text("utf-8"))) == page
+
+
+def test_each_test_that_a_page_names_is_there():
+    root = DOCS.parent
+    for page in (root / "README.md", *DOCS.glob("*.md")):
+        for path, _, name in re.findall(r"`(tests/[\w/.-]+\.py)(::(\w+))?`", page.read_text("utf-8")):
+            assert (root / path).exists(), f"{page.name} names {path}"
+            assert f"def {name}" in (root / path).read_text("utf-8"), f"{page.name} names {path}::{name}"
