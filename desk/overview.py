@@ -36,6 +36,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Keeping it safe": {
         "audit": Entry("index", "Search again for what the stream missed; deliver and count it."),
         "rebuild": Entry("index", "Fill the search index anew from the store, without a pause in search."),
+        "forget": Entry("forget", "Take an article or a source down, everywhere and for good."),
         "backup": Entry("store", "Write the truth into one file."),
         "restore": Entry("store", "Bring a backup into an empty store."),
         "store": Entry("store", "Move the truth: copy it from SQLite to PostgreSQL."),

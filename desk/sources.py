@@ -14,7 +14,7 @@ from typing import Any, cast
 from copytaster.errors import CopytasterError, Rejected
 from copytaster.news import Endpoint, Link, Source, SourceId
 from copytaster.outbound import Fetched
-from copytaster.store import Tx, health, sources
+from copytaster.store import Tx, health, sources, takedown
 from copytaster.urls import host_of, normalize, url_id
 from desk.fetching import Fetcher, Manner, whole
 from desk.opening import Desk
@@ -157,6 +157,9 @@ def add(here: Desk, site: Site, options: Options) -> Added:
     """One transaction: the source, its endpoints, and their first reading by the rules that the crawler follows."""
     with here.store.write() as tx:
         source = _source(site.url, site.name, options, tx.now)
+        if takedown.buried(tx, [source.id]):
+            again = f"`copytaster forget --lift {site.url}` lets it in again."
+            raise Rejected("taken_down", f"{site.url} was taken down, so it is not read: {again}")
         endpoints = [endpoint_of(source, each.kind, each.url, tx.now) for each in site.found.endpoints]
         new = sources.add(tx, source, endpoints)
         for endpoint in endpoints:

@@ -72,7 +72,8 @@ def _retry(tx: Tx, result: LinkRetry) -> None:
 
 def _refuse(tx: Tx, job: Job, reason: str, detail: str) -> None:
     """The row stays, so that an item with a summary is not lost with its page."""
-    links.refused(tx, LinkId(job.id))
+    if links.refused(tx, LinkId(job.id)) is None:
+        return  # taken down while it was fetched: its address must not be listed again
     refusal = Refusal(
         stage="fetch", key=job.id, url=job.url, source_id=job.source.id, reason=reason, detail=detail, attempts=job.attempts
     )

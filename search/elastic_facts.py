@@ -6,7 +6,7 @@ by name and not by a template, so that writing them needs no right over the clus
 
 import datetime as dt
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from elasticsearch import BadRequestError, Elasticsearch
@@ -66,6 +66,23 @@ class ElasticFacts:
         old = {"range": {"@timestamp": {"lt": before.isoformat()}}}
         with self.cluster.client() as client:
             answer = client.delete_by_query(index=alias_of("sources", self.index), query=old, conflicts="proceed")
+        return int(answer["deleted"])
+
+    def drop(self, *, articles: Collection[str] = (), urls: Collection[str] = (), source_id: str | None = None) -> int:
+        """Refreshed before, for what was put a moment ago is not seen yet by the search that this begins with."""
+        fields: dict[str, Collection[str]] = {
+            "copytaster.article": articles,
+            "url.full": urls,
+            "copytaster.source_id": [source_id] if source_id else [],
+        }
+        wanted = [{"terms": {name: sorted(values)}} for name, values in fields.items() if values]
+        if not wanted:
+            return 0
+        names = [alias_of(kind, self.index) for kind in KINDS]
+        with self.cluster.client() as client:
+            client.indices.refresh(index=names, ignore_unavailable=True)
+            query = {"bool": {"should": wanted, "minimum_should_match": 1}}
+            answer = client.delete_by_query(index=names, query=query, conflicts="proceed", ignore_unavailable=True)
         return int(answer["deleted"])
 
     def clear(self) -> None:

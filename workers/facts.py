@@ -9,7 +9,7 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -55,6 +55,10 @@ class FactIndex(Protocol):
 
     def drop_sources(self, before: dt.datetime) -> int:
         """Take out the sources that were last put before ``before``."""
+        ...
+
+    def drop(self, *, articles: Collection[str] = (), urls: Collection[str] = (), source_id: str | None = None) -> int:
+        """Take out all facts about these, which were taken down; how many there were."""
         ...
 
     def clear(self) -> None:

@@ -10,10 +10,10 @@ from typing import Literal
 
 from copytaster.errors import Rejected
 from copytaster.news import ArticleId, Extracted, Page, StoryId
-from copytaster.store import Tx, articles, deliveries, links, pages, refusals, retention, watches
+from copytaster.store import Tx, articles, deliveries, links, pages, refusals, retention, takedown, watches
 from copytaster.store import stories as story_rows
 from copytaster.store.db import Record
-from copytaster.urls import normalize, url_id
+from copytaster.urls import normalize, same_site, url_id
 from copytaster.watches import Match
 from scrapers.revisit import reread_due
 from search.document import Document, author_line, source_line
@@ -21,7 +21,7 @@ from workers import stories
 from workers.planner import needs_alert, plan_delivery
 from workers.services import Services
 
-Outcome = Literal["new", "revised", "unchanged", "lost"]
+Outcome = Literal["new", "revised", "unchanged", "lost", "taken_down"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,11 @@ def land(tx: Tx, lease: pages.PageLease, reading: Reading, services: Services) -
         return Landed("lost")
     link = links.get(tx, lease.page.link_id)
     assert link is not None  # its page refers to it
-    landed, article_id, first_read_at = _Landing(tx, reading, link, epoch, services).land()
+    landing = _Landing(tx, reading, link, epoch, services)
+    if landing.was_taken_down():
+        takedown.drop_links(tx, [link.id])
+        return Landed("taken_down")
+    landed, article_id, first_read_at = landing.land()
     due_at = reread_due(first_read_at, link.reads + 1)
     links.read(tx, link.id, article_id, reread_at=due_at)
     if link.reads or lease.attempts > 1:  # only then can there be one, and asking costs as much as any write
@@ -102,6 +106,15 @@ class _Landing:
     link: Record
     epoch: int
     services: Services
+
+    def was_taken_down(self) -> bool:
+        """Behind the lock that a takedown takes: whatever way it came, by another link, a redirect or another address."""
+        reading = self.reading
+        ids = {reading.article_id, self.link.id}
+        if reading.canonical and same_site(reading.canonical, reading.url):
+            ids.add(ArticleId(url_id(reading.canonical)))
+        articles.lock(self.tx, ids)
+        return bool(takedown.buried(self.tx, ids))
 
     def land(self) -> tuple[Landed, ArticleId, dt.datetime]:
         """What happened, to which article, and when that was first read."""

@@ -17,7 +17,7 @@ from copytaster import metrics
 from copytaster.crashpoints import crashpoint
 from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.news import Article
-from copytaster.store import Tx, articles, deliveries, links, messages, pages, refusals, watches
+from copytaster.store import Tx, articles, deliveries, inventory, links, messages, pages, refusals, watches
 from search.engine import Outcome
 from search.mapping import IndexDocument
 from workers import landing, packing, refilling, settling
@@ -252,9 +252,12 @@ def _note_indexed(services: Services, token: str, batch: list[Article], outcomes
         done = [(each.id, each.document_version) for each, out in pairs if out.state != "failed"]
         articles.indexed(tx, token, done)
         refusals.clear_all(tx, "index", [article_id for article_id, _ in done])
+        there = inventory.there(tx, [each.id for each in batch])
         for article, out in pairs:
-            if out.state == "failed":
+            if out.state == "failed" and article.id in there:
                 _refuse_document(tx, token, article, "document", out.reason)
+    if gone := [each.id for each in batch if each.id not in there]:  # taken down while we put them
+        services.engine.delete(gone)
 
 
 def _refuse_document(tx: Tx, token: str, article: Article, reason: str, why: str) -> None:

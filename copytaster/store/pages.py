@@ -42,7 +42,9 @@ class Fetched:
 
 
 def put(tx: Tx, fetched: Sequence[Fetched]) -> None:
-    """Keeps pages with their priority, due at once, and marks their links as fetched."""
+    """Keeps pages with their priority, due at once, and marks their links as fetched; not those taken down meanwhile."""
+    there = _still_there(tx, [one.page.link_id for one in fetched])
+    fetched = [one for one in fetched if one.page.link_id in there]
     if not fetched:
         return
     row = tx.insert(pages)
@@ -53,6 +55,14 @@ def put(tx: Tx, fetched: Sequence[Fetched]) -> None:
     mine = links.c.id.in_([one.page.link_id for one in fetched])
     state = case((links.c.state == "read", "read"), else_="fetched")
     tx.conn.execute(update(links).where(mine).values(state=state, due_at=None, attempts=0))
+
+
+_THERE = select(links.c.id).where(links.c.id.in_(bindparam("ids", expanding=True)))
+_HELD = {"sqlite": _THERE, "postgresql": _THERE.with_for_update(read=True, key_share=True)}
+
+
+def _still_there(tx: Tx, ids: Sequence[str]) -> set[str]:
+    return set(tx.conn.execute(_HELD[tx.dialect], {"ids": sorted(ids)}).scalars()) if ids else set()
 
 
 _FIRST_TURN = select(func.min(pages.c.turn)).where(pages.c.priority == bindparam("priority"))

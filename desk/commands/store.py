@@ -54,17 +54,24 @@ def restore(file: File, json: AsJson = False) -> None:
 
     Example: copytaster restore /backups/news.backup
     """
-    from desk import keeping
+    from desk import forgetting, keeping
+    from workers.takedown import remembered
 
     started = time.monotonic()
     with desk() as here:
         done = keeping.restore(here.config, here.store, file)
+        run = forgetting.run(here)
+        output.count(
+            forgetting.take_down_again(run, here.store), "Taking down again", total=len(remembered(here.config.data_dir))
+        )
     seconds = time.monotonic() - started
     made_at = done.kept.get("made_at")
     if json:
         output.record({"file": str(file), "rows": done.copied.rows, "made_at": made_at, "seconds": round(seconds, 3)})
         return
     output.say(f"{done.copied.rows:,} rows are back as they were at {made_at} ({seconds:.1f} s).")
+    if run.done.articles:
+        output.say(f"{run.done.articles} articles that were taken down since are taken down again.")
     output.say("Next: copytaster rebuild, which fills the search index; then start copytaster.")
 
 

@@ -360,3 +360,14 @@ def test_what_is_refused_again_comes_after_what_was_read(store, fake_clock):
 def test_where_search_is_embedded_there_is_no_kibana_to_write_for(store, tmp_path):
     assert bootstrap.open_projection(Config(data_dir=tmp_path), store) is None
     assert bootstrap.open_projection(Config(data_dir=tmp_path, search={"url": CLOSED}), store) is not None
+
+
+@pytest.mark.service
+def test_facts_about_what_is_taken_down_are_taken_out(store, index, world, fake_clock):
+    send(store, fake_clock(), 1, article="gone")
+    send(store, fake_clock(), 2, article="kept")
+    projected(store, index).run()
+    before = len(there(index, "alerts"))
+    assert index.drop(articles=["gone"]) == 1
+    assert len(there(index, "alerts")) == before - 1
+    assert index.drop() == 0
