@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -33,6 +32,7 @@ from copytaster.store import (
     watches,
 )
 from copytaster.store.db import Record
+from desk.asking import Question
 from workers import auditing
 from workers.app import STAGES
 from workers.reconciler import due_rows
@@ -50,32 +50,6 @@ Sample = tuple[tuple[str, ...], float]  # label values, value
 Gauges = Mapping[str, Sequence[Sample]]
 
 
-@dataclass(slots=True)
-class Question:
-    """One that may hang: asked in a thread of its own, and not again before the last asking has ended."""
-
-    ask: Callable[[], Gauges]
-    _asked: Future[Gauges] | None = None
-
-    def put(self) -> None:
-        if self._asked is None or self._asked.done():
-            self._asked = Future()
-            threading.Thread(target=self._run, args=(self._asked,), daemon=True, name="metrics").start()
-
-    def _run(self, asked: Future[Gauges]) -> None:
-        try:
-            asked.set_result(self.ask())
-        except BaseException as error:  # noqa: BLE001  whoever waits for the answer must get it
-            asked.set_exception(error)
-
-    def answer(self, until: float, away: Gauges) -> Gauges:
-        """``away`` where there is none by then."""
-        try:
-            return self._asked.result(max(until - time.monotonic(), 0.0)) if self._asked else away
-        except TimeoutError:
-            return away
-
-
 @dataclass(slots=True, eq=False)  # a registry keeps collectors by identity
 class Exporter(Collector):
     """A collector for a registry of its own; where the store is away it tells what it can."""
@@ -90,7 +64,7 @@ class Exporter(Collector):
     _known_at: float = float("-inf")
     _counts: Gauges = field(default_factory=dict)
     _counted_at: float = float("-inf")
-    _questions: Sequence[Question] = ()
+    _questions: Sequence[Question[Gauges]] = ()
 
     def registry(self) -> CollectorRegistry:
         registry = CollectorRegistry()

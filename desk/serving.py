@@ -11,6 +11,7 @@ from copytaster.config import Config
 from copytaster.store import Store
 from desk import spoken
 from desk.exporter import Exporter
+from desk.health import Readiness
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Web:
     @cached_property
     def exporter(self) -> Exporter:
         return Exporter(self.store, self.depth, searchable=self.searchable, data_dir=self.config.data_dir)
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        return Readiness(self.store, self.depth, self.config.data_dir, self.searchable)
 
     @cached_property
     def templates(self) -> Environment:

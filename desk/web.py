@@ -9,6 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -18,6 +19,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from copytaster.config import Config
 from copytaster.errors import CopytasterError
 from desk import callbacks, glance, health
+from desk.asking import in_turn
 from desk.folding import fold
 from desk.own_processes import OwnProcesses
 from desk.serving import Web
@@ -71,15 +73,18 @@ def _away(web: Web, error: Exception) -> Response:
 
 
 def _add_health(app: FastAPI, web: Web) -> None:
+    """Neither takes one of the threads that pages are made in: those may all wait for a store that hangs."""
+    own_threads = CapacityLimiter(4)
+
     @app.api_route("/health/live", methods=["GET", "HEAD"])
-    def live() -> Response:
+    async def live() -> Response:
         return JSONResponse({"live": True}, headers={"cache-control": "no-store"})
 
     @app.api_route("/health/ready", methods=["GET", "HEAD"])
-    def ready() -> Response:
-        wrong = health.readiness(web.store, web.depth, web.config.data_dir)
+    async def ready() -> Response:
+        wrong = await to_thread.run_sync(web.readiness.check, limiter=own_threads)
         checks = {name: why or "ok" for name, why in wrong.items()}
-        well = not any(wrong.values())
+        well = not any(why for name, why in wrong.items() if name not in health.TOLD_ONLY)
         return JSONResponse({"ready": well, "checks": checks}, 200 if well else 503, {"cache-control": "no-store"})
 
 
@@ -130,7 +135,7 @@ def serve(config: Config) -> None:
     from workers.bootstrap import open_probe, open_store, server_secret
 
     store = open_store(config)
-    web = Web(config, store, Hints(config).depth, server_secret(config), open_probe(config))
+    web = Web(config, store, in_turn(Hints(config).depth), server_secret(config), open_probe(config))
     settings = uvicorn.Config(
         make_app(web),
         host=config.web.host,

@@ -1,16 +1,21 @@
 """The web page: what it shows and hides, what acts and what does not, and whether its health tells the truth."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 
 from copytaster.config import Config
@@ -18,10 +23,13 @@ from copytaster.store import Store, deliveries, sources, watches
 from copytaster.store.schema import channels as channel_table
 from copytaster.store.schema import deliveries as delivery_table
 from desk import health
+from desk.asking import in_turn
 from desk.serving import Web
 from desk.web import make_app
 from tests.desk import news_world as world
-from tests.services import running
+from tests.services import postgresql, redis, running
+from workers.app import Hints
+from workers.bootstrap import open_probe
 from workers.notifiers import unsubscribe
 
 SECRET = "the server's own secret"
@@ -79,7 +87,7 @@ def test_all_well_is_ready(client):
     answer = client.get("/health/ready")
     assert answer.status_code == 200
     assert answer.json()["ready"] is True
-    assert set(answer.json()["checks"]) == {"store", "schema", "broker", "disk"}
+    assert set(answer.json()["checks"]) == {"store", "schema", "broker", "disk", "search"}
 
 
 def test_a_broker_that_is_away_makes_it_unready_and_is_named(web):
@@ -111,6 +119,83 @@ def test_a_full_disk_makes_it_unready(web, monkeypatch):
     monkeypatch.setattr(health, "LEAST_FREE_BYTES", 2**80)
     answer = Browser(web).get("/health/ready")
     assert reasons(answer).keys() == {"disk"}
+
+
+def test_a_search_engine_that_is_away_is_told_and_does_not_make_it_unready(web):
+    silent = Web(web.config, web.store, nothing_waits, SECRET, lambda: False)
+    answer = Browser(silent).get("/health/ready")
+    assert answer.status_code == 200
+    assert "alerts go on" in reasons(answer)["search"]
+
+
+def test_health_answers_in_time_though_everything_hangs_and_every_thread_waits(web, monkeypatch):
+    """As a page that many ask for while the store is stopped: FastAPI has forty threads for them."""
+    go_on = threading.Event()
+    hung = Web(web.config, web.store, lambda _: go_on.wait(60), SECRET, lambda: go_on.wait(60))
+    monkeypatch.setattr(health, "_store", lambda _: go_on.wait(60))
+    monkeypatch.setattr("desk.glance.look", lambda _: go_on.wait(60))
+    app = make_app(hung)
+
+    async def ask():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app, False), base_url="http://127.0.0.1:8750") as client:
+            pages = [asyncio.create_task(client.get("/")) for _ in range(60)]
+            await asyncio.sleep(0)
+            began = time.monotonic()
+            live, ready = await client.get("/health/live"), await client.get("/health/ready")
+            took = time.monotonic() - began
+            go_on.set()
+            await asyncio.gather(*pages)
+            return live, ready, took
+
+    live, ready, took = asyncio.run(ask())
+    assert live.json() == {"live": True}
+    assert took < 2 * health.ANSWER_SECONDS
+    assert ready.status_code == 503
+    assert reasons(ready).keys() == {"store", "broker", "search"}
+    assert all("has not answered for 2 s" in why for why in reasons(ready).values())
+
+
+@contextlib.contextmanager
+def stopped(pids):
+    """Sockets stay open, nobody answers: worse than a service that is gone."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def pids_on(port):
+    """The process that listens there, and its children."""
+    (owner,) = {each.pid for each in psutil.net_connections("tcp") if each.status == "LISTEN" and each.laddr.port == port}
+    return [owner, *(child.pid for child in psutil.Process(owner).children(recursive=True))]
+
+
+@pytest.mark.service
+@pytest.mark.timeout(400)
+def test_services_that_are_stopped_are_told_within_two_seconds_each_by_its_name(tmp_path, elasticsearch_server):
+    with postgresql.started() as server, server.database(migrated=True) as url, redis.started() as broker:
+        config = Config(data_dir=tmp_path, redis={"url": broker}, search={"url": elasticsearch_server})
+        store = Store(url)
+        web = Web(config, store, in_turn(Hints(config).depth), SECRET, open_probe(config))
+        browser = Browser(web)
+        assert reasons(browser.get("/health/ready")) == {}
+        ports = {"store": urlsplit(url).port, "broker": urlsplit(broker).port, "search": urlsplit(elasticsearch_server).port}
+        for name, port in ports.items():
+            with stopped(pids_on(port)):
+                began = time.monotonic()
+                answer = browser.get("/health/ready")
+                assert time.monotonic() - began < health.ANSWER_SECONDS + 1
+                assert reasons(answer).keys() == {name}
+                assert answer.json()["ready"] is (name == "search")
+                assert browser.get("/health/live").status_code == 200
+            until = time.monotonic() + 60
+            while reasons(browser.get("/health/ready")) and time.monotonic() < until:
+                time.sleep(0.1)
+            assert reasons(browser.get("/health/ready")) == {}
+        store.close()
 
 
 def test_a_page_asked_while_the_store_is_away_says_so_in_one_sentence(tmp_path):
