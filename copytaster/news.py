@@ -17,6 +17,9 @@ StoryId = NewType("StoryId", str)
 EndpointKind = Literal["feed", "sitemap", "section"]
 SourceState = Literal["active", "paused"]
 Precision = Literal["day", "second"]
+# What is wrong with a source: nothing new comes; it keeps us off; it lives elsewhere; its domain is for sale; it answers with
+# less than it did; what it sends can't be read; it does not answer.
+TroubleKind = Literal["silent", "blocked", "moved", "parked", "degraded", "malformed", "unreachable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,18 @@ class Endpoint:
     overflows: int = 0
     hub: str | None = None  # WebSub
     topic: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was seen where an endpoint gave trouble: bounded, and every text of it safe to print."""
+
+    url: str  # that was asked
+    final_url: str | None = None  # that answered, where it is another
+    status: int | None = None  # None: nothing answered
+    content_type: str | None = None
+    title: str | None = None  # of the page
+    head: str | None = None  # the first characters of what came
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

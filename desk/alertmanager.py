@@ -13,10 +13,9 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, Validat
 
 from copytaster.errors import Rejected
 from copytaster.store import Tx, messages, watches
-from copytaster.watches import MessageId, Owner, OwnerId
+from copytaster.watches import MessageId
 from workers.packing import notify
 
-OPERATOR = Owner(id=OwnerId("operator"), name="operator")
 REPEAT_SECONDS = 3_600  # the same news is told once in so long, however often it is posted
 MOST_ALERTS = 20  # told in one notice; the others are counted
 MOST_LINE = 500
@@ -75,11 +74,11 @@ def read(body: bytes) -> Notification:
 
 def tell(tx: Tx, news: Notification, to: Sequence[str]) -> int:
     """Puts one notice for each address into the outbox; returns how many were new."""
-    watches.ensure_owner(tx, OPERATOR)
+    watches.ensure_owner(tx, watches.OPERATOR)
     title, text = words(news)
     told = 0
     for url in dict.fromkeys(to):
-        channel = watches.ensure_channel(tx, url, OPERATOR.id)
+        channel = watches.ensure_channel(tx, url, watches.OPERATOR.id)
         since = min(each.starts_at for each in news.alerts)
         this, before = (_id(channel.id, news.key, since, at) for at in (tx.now, tx.now - dt.timedelta(seconds=REPEAT_SECONDS)))
         if not _told_lately(tx, before):

@@ -12,12 +12,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from copytaster.errors import CopytasterError
 from copytaster.metrics import GAUGES
+from copytaster.news import TroubleKind
 from copytaster.store import (
     Store,
     Tx,
@@ -29,6 +31,7 @@ from copytaster.store import (
     marks,
     processes,
     sources,
+    troubles,
     watches,
 )
 from copytaster.store.db import Record
@@ -198,10 +201,14 @@ def _counted(tx: Tx) -> Gauges:
 def _of_sources(tx: Tx) -> Gauges:
     counts = dict.fromkeys(("active", "silent", "paused"), 0) | sources.counts(tx)
     gauges: dict[str, Sequence[Sample]] = {"copytaster_sources": [((state,), n) for state, n in sorted(counts.items())]}
+    kinds = dict.fromkeys(get_args(TroubleKind), 0) | troubles.by_kind(tx)
+    gauges["copytaster_sources_in_trouble"] = [((kind,), n) for kind, n in sorted(kinds.items())]
     if sum(counts.values()) < MOST_LABELLED:
         fresh = _by_label([each for each in sources.freshness(tx) if each.state == "active"])
         gauges["copytaster_source_age_seconds"] = [((name,), _seconds(tx.now, each.fresh_at)) for name, each in fresh.items()]
         gauges["copytaster_source_silent"] = [((name,), float(each.silent_at is not None)) for name, each in fresh.items()]
+        ill = {name: each.trouble or "silent" for name, each in fresh.items() if each.silent_at}
+        gauges["copytaster_source_trouble"] = [((name, kind), 1.0) for name, kind in ill.items()]
     return gauges
 
 

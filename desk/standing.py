@@ -158,13 +158,21 @@ def print_health(found: Sequence[health.SourceHealth]) -> None:
             each.read_at,
             each.found_at,
             each.due_at if each.state == "active" else None,
-            each.silent_reason or each.last_error if each.failures or each.silent_at else None,
+            said(each),
             each.url,
         )
         for each in found
     )
     columns = ("source", "health", "last read", "last new", "next", "trouble", "address")
     output.table(columns, rows, empty="There are no sources yet: copytaster source add https://example.org")
+
+
+def said(each: health.SourceHealth) -> str | None:
+    """What is wrong with a source: its kind, unless it is plain silence, and the sentence."""
+    why = each.silent_reason or each.last_error
+    if not why or not (each.silent_at or each.failures or each.trouble):
+        return None
+    return f"{each.trouble}: {why}" if each.trouble not in (None, "silent") else why
 
 
 def _print_processes(standing: Standing) -> None:

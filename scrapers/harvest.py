@@ -12,13 +12,15 @@ from copytaster.news import EndpointId, Source
 from copytaster.store import Tx, hosts, links, sources
 from copytaster.store.links import Finding
 from copytaster.urls import host_of
-from scrapers import revisit
+from scrapers import revisit, rhythm
+from scrapers.ailing import add_found_anew, in_trouble, is_emptied
 from scrapers.jobs import Reading, ReadingFailed
 from scrapers.revisit import Decided, SourceState
 
 MAX_BASELINE = 500  # pages fetched of what was there before us; a sitemap of 50,000 is for `source backfill`
 REMEMBERED_IDS = 500
 _WITH_THE_SOURCE = dt.timedelta(hours=1)
+_PATIENCE_SECONDS = 300.0
 
 
 def keep_reading(tx: Tx, reading: Reading, crawl: CrawlConfig) -> None:
@@ -27,7 +29,7 @@ def keep_reading(tx: Tx, reading: Reading, crawl: CrawlConfig) -> None:
     source = sources.get(tx, reading.job.source.id)  # as it is now: another endpoint may have been its baseline
     if source is None:
         return
-    if reading.unchanged:
+    if reading.unchanged or is_emptied(reading):
         _note(tx, reading, crawl, source, _rhythm(row, reading, tx.now, new_items=0))
         return
     judged = _judge(tx, reading, source)
@@ -37,7 +39,8 @@ def keep_reading(tx: Tx, reading: Reading, crawl: CrawlConfig) -> None:
         metrics.OVERFLOWS.inc()
         sources.due_now(tx, source.id, "sitemap")
     _measure(tx, judged)
-    sources.note_found(tx, source.id, baseline_done=source.baseline_at is None, found=added > 0)
+    learnt = _learnt(tx, source, row) if added else None
+    sources.note_found(tx, source.id, baseline_done=source.baseline_at is None, found=added > 0, rhythm=learnt)
     memory = _rhythm(row, reading, tx.now, new_items=added, overflowed=judged.overflowed)
     _note(tx, reading, crawl, source, memory)
 
@@ -51,11 +54,21 @@ def keep_failure(tx: Tx, failed: ReadingFailed, crawl: CrawlConfig) -> None:
         failures=row.failures + 1,
         retry_after=failed.retry_after,
         least_seconds=crawl.min_interval_seconds,
-        most_seconds=crawl.max_interval_seconds,
+        most_seconds=min(crawl.max_interval_seconds, max(revisit.MAX_SECONDS, crawl.min_interval_seconds)),
     )
     values = {"failures": row.failures + 1, "last_error": failed.detail, "due_at": tx.now + dt.timedelta(seconds=wait)}
+    values |= in_trouble(tx, row, failed.trouble, failed.evidence)
     sources.note_reading(tx, EndpointId(row.id), values)
+    add_found_anew(tx, failed)
     metrics.ENDPOINT_READS.labels(row.kind, failed.reason).inc()
+
+
+def _learnt(tx: Tx, source: Source, row: Any) -> bytes:
+    """The source's rhythm with this find; what nobody looked at, for the crawler was off, teaches nothing."""
+    looked_at = row.read_at or tx.now
+    late = (tx.now - looked_at).total_seconds() - 2 * row.interval_seconds - _PATIENCE_SECONDS
+    unseen = late if late > 0 and not row.failures else 0.0
+    return rhythm.pack(rhythm.found(rhythm.unpack(sources.rhythm_of(tx, source.id)), tx.now, unseen_seconds=unseen))
 
 
 def _judge(tx: Tx, reading: Reading, source: Source) -> revisit.Reading:
@@ -99,7 +112,7 @@ def _rhythm(row: Any, reading: Reading, now: dt.datetime, *, new_items: int, ove
     ids = [] if row.kind == "sitemap" else [link.id for link in reading.links[:REMEMBERED_IDS]]
     return {
         "gaps": gaps,
-        "last_ids": row.last_ids if reading.unchanged else ids,
+        "last_ids": row.last_ids if reading.unchanged or is_emptied(reading) else ids,
         "overflows": row.overflows + overflowed,
         "new_items": new_items,
         "overflowed": overflowed,
@@ -122,9 +135,14 @@ def _note(tx: Tx, reading: Reading, crawl: CrawlConfig, source: Source, memory: 
     )
     values = memory | {"interval_seconds": interval, "due_at": tx.now + dt.timedelta(seconds=interval), "read_at": tx.now}
     values |= {"readings": row.readings + 1, "failures": 0, "last_error": None}
+    if is_emptied(reading):
+        values |= in_trouble(tx, row, reading.trouble, reading.evidence)
+        values["last_error"] = f"{row.url} answers, and nothing is in it any more."
+    else:
+        values |= in_trouble(tx, row, None, None)
     if new_items:
         values["changed_at"] = tx.now
-    if not reading.unchanged:
+    if not reading.unchanged and not is_emptied(reading):
         values |= {"etag": reading.etag, "last_modified": reading.last_modified}
     if reading.hub:
         values |= {"hub": reading.hub, "topic": reading.topic or row.url}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from copytaster.news import Link, Page, Source
+from copytaster.news import Evidence, Link, Page, Source, TroubleKind
 from copytaster.store.hosts import HostLease
 
 
@@ -74,6 +74,8 @@ class Reading:
     every_seconds: float | None = None  # the rhythm that the feed claims
     retry_after: float | None = None
     children: Sequence[str] = ()  # sitemaps of an index that were read with it
+    trouble: TroubleKind | None = None  # where nothing is in it: what that means, if there was something before
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,9 @@ class ReadingFailed:
     reason: str
     detail: str
     retry_after: float | None = None
+    trouble: TroubleKind | None = None
+    evidence: Evidence | None = None
+    feeds: Sequence[str] = ()  # that the site's front page names instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

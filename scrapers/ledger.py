@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from copytaster import metrics
 from copytaster.config import Config
 from copytaster.news import EndpointId, LinkId
-from copytaster.store import Tx, hosts, links, pages, refusals, sources
+from copytaster.store import Tx, hosts, links, pages, refusals, sources, troubles
 from copytaster.store.refusals import Refusal
 from scrapers import harvest
 from scrapers.jobs import GivenBack, Job, LinkRefused, LinkRetry, PageKept, Reading, ReadingFailed, Result, RobotsRead
@@ -78,4 +78,5 @@ def _refuse(tx: Tx, job: Job, reason: str, detail: str) -> None:
         stage="fetch", key=job.id, url=job.url, source_id=job.source.id, reason=reason, detail=detail, attempts=job.attempts
     )
     refusals.put(tx, refusal)
+    troubles.look_now(tx, job.source.id)
     metrics.REFUSED.labels("fetch", reason).inc()

@@ -7,25 +7,28 @@ import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from scrapy.http import Response
 
 from copytaster.errors import Rejected
-from copytaster.news import Link, Source
+from copytaster.news import Evidence, Link, Source
 from scrapers.admission import HostBusyError
-from scrapers.articles import header
+from scrapers.articles import answer_of, header
+from scrapers.diagnosis import clean, diagnose, diagnose_empty, evidence_of, of_reason
 from scrapers.discovery.boxed import parse_feed_boxed
 from scrapers.discovery.feeds import links_of
-from scrapers.discovery.links import article_links
+from scrapers.discovery.find import MAX_FEEDS
+from scrapers.discovery.links import article_links, find_endpoints
 from scrapers.discovery.sitemaps import Sitemap, SitemapChild, parse_sitemap
 from scrapers.discovery.websub import offer_of
 from scrapers.jobs import Job, Reading, ReadingFailed
 from scrapers.middlewares import PERMANENT
 from scrapers.sites import rules_for
 from scrapers.troubles import verdict_of
-from scrapers.verdicts import is_html, judge_status, retry_after_seconds
+from scrapers.verdicts import Refuse, is_html, judge_status, retry_after_seconds
 
 UNCONDITIONAL_EVERY = 20  # some feeds keep their ETag after changing
 MAX_CHILDREN = 50  # sitemaps of an index that one reading follows
@@ -50,13 +53,18 @@ class EndpointReader:
 
     async def read(self, job: Job) -> Outcome:
         """Never raises for what a site does, but HostBusyError where another crawler holds the host that it leads to."""
+        outcome = await self._read(job)
+        if isinstance(outcome, ReadingFailed) and seeks_anew(outcome):
+            return replace(outcome, feeds=await self._named_at_home(job))
+        return outcome
+
+    async def _read(self, job: Job) -> Outcome:
         try:
             response = await self._fetch(job.url, job.source, validators=validators_of(job.row))
         except HostBusyError:
             raise
         except Exception as error:  # noqa: BLE001  a reason is made of each
-            verdict = verdict_of(error, job.url)
-            return ReadingFailed(job=job, reason=verdict.reason, detail=verdict.detail)
+            return _unanswered(job, error)
         asked = retry_after_seconds(header(response, b"Retry-After"), dt.datetime.now(dt.UTC))
         if response.status == 304:
             return Reading(job=job, unchanged=True, moved_to=moved_to(response), retry_after=asked)
@@ -65,7 +73,7 @@ class EndpointReader:
         try:
             return await self._parse(job, response)
         except Rejected as error:
-            return ReadingFailed(job=job, reason=error.reason, detail=f"{job.url}: {error}")
+            return _unread(job, response, error)
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -74,6 +82,9 @@ class EndpointReader:
         read = {"feed": self._feed, "sitemap": self._sitemap, "section": self._section}[job.row.kind]
         found: dict[str, Any] = await read(job, response)
         rules = rules_for(job.source.url)
+        if not found["links"] and not found["total"]:
+            answer = answer_of(job.url, response)
+            found |= {"trouble": diagnose_empty(answer, job.row.kind), "evidence": evidence_of(answer)}
         found["links"] = [link for link in found["links"] if rules.keep(link)]
         return Reading(
             job=job,
@@ -82,6 +93,19 @@ class EndpointReader:
             moved_to=moved_to(response),
             **found,
         )
+
+    async def _named_at_home(self, job: Job) -> Sequence[str]:
+        """Feeds that the site's front page names now; none where it can't be had."""
+        try:
+            response = await self._fetch(job.source.url, job.source, validators={})
+        except HostBusyError:
+            return ()  # asked again with the next reading
+        except Exception:  # noqa: BLE001  it is only a second way; the endpoint's own trouble is told
+            return ()
+        if response.status != 200 or not is_html(header(response, b"Content-Type") or "", response.body):
+            return ()
+        found = await self._aside(find_endpoints, response.body, response.url, header(response, b"Content-Type"))
+        return [each.url for each in found if each.url != job.url][:MAX_FEEDS]
 
     async def _feed(self, _job: Job, response: Response) -> dict[str, Any]:
         kind = header(response, b"Content-Type")
@@ -164,7 +188,39 @@ def children_to_follow(children: Sequence[SitemapChild], since: dt.datetime | No
     return [*dated[: MAX_CHILDREN - len(ends)], *ends]
 
 
+def seeks_anew(failed: ReadingFailed) -> bool:
+    """Whether the site is asked for its feeds again: the second failure in a row is no accident, and later ones come seldom."""
+    return failed.trouble in ("moved", "malformed") and failed.job.attempts >= 2
+
+
 def _failed(job: Job, response: Response, asked: float | None) -> ReadingFailed:
     verdict = judge_status(response.status, response.url, asked)
     reason = getattr(verdict, "reason", "bad_status")
-    return ReadingFailed(job=job, reason=reason, detail=getattr(verdict, "detail", ""), retry_after=asked)
+    answer = answer_of(job.url, response)
+    return ReadingFailed(
+        job=job,
+        reason=reason,
+        detail=getattr(verdict, "detail", ""),
+        retry_after=asked,
+        trouble=diagnose(answer),
+        evidence=evidence_of(answer),
+    )
+
+
+def _unread(job: Job, response: Response, error: Rejected) -> ReadingFailed:
+    """It answers, with something that is no feed."""
+    answer = answer_of(job.url, response)
+    detail = f"{job.url}: {error}"
+    return ReadingFailed(job=job, reason=error.reason, detail=detail, trouble=diagnose(answer), evidence=evidence_of(answer))
+
+
+def _unanswered(job: Job, error: Exception) -> ReadingFailed:
+    verdict = verdict_of(error, job.url)
+    forbidden = isinstance(verdict, Refuse) and verdict.reason == "robots"
+    return ReadingFailed(
+        job=job,
+        reason=verdict.reason,
+        detail=verdict.detail,
+        trouble=of_reason("robots_forbid" if forbidden else verdict.reason),
+        evidence=Evidence(url=clean(job.url, 2_000)),
+    )

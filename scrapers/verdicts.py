@@ -92,12 +92,25 @@ def _judge_page(answer: Answer) -> Verdict:
     return Keep()
 
 
+def leads_to_login(answer: Answer) -> bool:
+    parts = _parts_of(answer.url)
+    return answer.url != answer.asked and bool(parts) and (_stem(parts[-1]) in _LOGIN or parts[0] in _LOGIN)
+
+
+def _parts_of(url: str) -> list[str]:
+    return [part.lower() for part in urlsplit(url).path.split("/") if part]
+
+
+def _stem(part: str) -> str:
+    return part.partition(".")[0]
+
+
 def _astray(answer: Answer) -> Refuse | None:
     """A redirect that leads away from the article: soft 404s and login walls answer 200."""
     asked, came = urlsplit(answer.asked).path, urlsplit(answer.url).path
-    parts = [part.lower() for part in came.split("/") if part]
-    last = parts[-1].partition(".")[0] if parts else ""
-    if last in _LOGIN or (parts and parts[0] in _LOGIN):
+    parts = _parts_of(answer.url)
+    last = _stem(parts[-1]) if parts else ""
+    if leads_to_login(answer):
         return Refuse("login_wall", f"{answer.asked} leads to {answer.url}, a login; give the source its cookies or headers.")
     gone = last in _MISSING or is_above(came, asked) or _is_front(answer, parts)
     if gone:

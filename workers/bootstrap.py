@@ -16,7 +16,7 @@ from copytaster.store import Store, channels, processes
 from copytaster.store.messages import Senders
 from copytaster.store.processes import Progress
 from search.generations import FullEngine
-from workers import refilling, silence, websub
+from workers import refilling, source_watch, websub
 from workers.app import Hints
 from workers.auditing import Auditing
 from workers.facts import Background, Projection
@@ -197,7 +197,7 @@ def _chores(config: Config, store: Store, forgetting: Forgetting, auditing: Audi
     auditing.nudge()
     if facts:
         facts.nudge()
-    silence.report(store)
+    source_watch.report(store, config.operator.to)
     with store.write() as tx:
         processes.forget(tx)
         channels.forget_old_keys(tx)

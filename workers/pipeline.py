@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from copytaster import metrics
 from copytaster.crashpoints import crashpoint
 from copytaster.errors import Permanent, Rejected, Transient
-from copytaster.news import Article
-from copytaster.store import Tx, articles, deliveries, inventory, links, messages, pages, refusals, watches
+from copytaster.news import Article, SourceId
+from copytaster.store import Tx, articles, deliveries, inventory, links, messages, pages, refusals, troubles, watches
 from search.engine import Outcome
 from search.mapping import IndexDocument
 from workers import landing, packing, refilling, settling
@@ -107,6 +107,9 @@ def _refuse_page(services: Services, lease: pages.PageLease, reason: str, detail
             attempts=lease.attempts,
         )
         refusals.put(tx, refusal)
+    if source_id:
+        with services.store.write() as tx:  # apart, for the crawler locks sources before links
+            troubles.look_now(tx, SourceId(source_id))
 
 
 # -- deliver ----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """How things stand, in one query each, for the status of the whole; and the index stage begun again. It judges nothing."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, Table, func, literal, select, true
 
 from copytaster.news import SourceId
 from copytaster.store import sources as source_rows
-from copytaster.store.db import Tx
+from copytaster.store.db import Record, Tx
 from copytaster.store.schema import articles, endpoints, links, sources
 from copytaster.store.types import Instant
 
@@ -31,6 +31,8 @@ class SourceHealth:
     found_at: dt.datetime | None  # its newest link
     silent_at: dt.datetime | None
     silent_reason: str | None
+    trouble: str | None  # its kind: as reported, else that of an endpoint that may yet get well
+    evidence: Mapping[str, Any] | None
     endpoints: int
     read_at: dt.datetime | None  # last successful reading of any
     due_at: dt.datetime | None
@@ -40,7 +42,7 @@ class SourceHealth:
 
 
 _PLAIN = [sources.c[name] for name in ("id", "name", "url", "state", "added_at", "baseline_at", "found_at")]
-_PLAIN += [sources.c.silent_at, sources.c.silent_reason]
+_PLAIN += [sources.c.silent_at, sources.c.silent_reason, sources.c.trouble, sources.c.evidence]
 _THERE = sources.c.state != "removed"
 _LIVE = (sources.c.state == "active") & sources.c.silent_at.is_(None)
 _AMONG = endpoints.alias("among")
@@ -52,6 +54,12 @@ def of_sources(tx: Tx, *, after: SourceHealth | None = None, limit: int = PAGE) 
     if after:
         query = query.where(tuple_(sources.c.name, sources.c.id) > tuple_(literal(after.name), literal(after.id)))
     return _with_endpoints(tx, query)
+
+
+def of_source(tx: Tx, source_id: SourceId) -> SourceHealth:
+    """One that is there."""
+    (found,) = _with_endpoints(tx, select(*_PLAIN).where(sources.c.id == source_id))
+    return found
 
 
 def worst_sources(tx: Tx, *, limit: int) -> list[SourceHealth]:
@@ -68,15 +76,23 @@ def _with_endpoints(tx: Tx, query: Select[*tuple[Any, ...]]) -> list[SourceHealt
     rows = list(tx.conn.execute(query))
     errors, read = _endpoints_of(tx, [row.id for row in rows])
     nothing = {"endpoints": 0, "read_at": None, "due_at": None, "failures": 0, "overflows": 0}
-    return [SourceHealth(**row._mapping, **read.get(row.id, nothing), last_error=errors.get(row.id)) for row in rows]
+    return [SourceHealth(**_own(row, errors.get(row.id)), **read.get(row.id, nothing)) for row in rows]
 
 
-def _endpoints_of(tx: Tx, ids: Sequence[str]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
-    """By source: the error of the endpoint that failed most often in a row, and what all of its endpoints say together."""
+def _own(row: Record, ill: Record | None) -> dict[str, Any]:
+    """The source's columns; where nothing was reported of it, its worst endpoint says what is wrong."""
+    shown = dict(row._mapping) | {"last_error": ill.last_error if ill else None}
+    if row.silent_at:
+        return shown | {"trouble": row.trouble or "silent"}
+    return shown | {"trouble": ill.trouble if ill else None, "evidence": ill.evidence if ill else None}
+
+
+def _endpoints_of(tx: Tx, ids: Sequence[str]) -> tuple[dict[str, Record], dict[str, dict[str, Any]]]:
+    """By source: the endpoint that is worst, if any is ill, and what all of its endpoints say together."""
     mine = endpoints.c.source_id.in_(ids)
-    failing = mine & (endpoints.c.failures > 0) & endpoints.c.last_error.is_not(None)
-    query = select(endpoints.c.source_id, endpoints.c.last_error).where(failing).order_by(endpoints.c.failures)
-    errors = {row.source_id: row.last_error for row in tx.conn.execute(query)}
+    columns = (endpoints.c[name] for name in ("source_id", "last_error", "trouble", "evidence"))
+    query = select(*columns).where(mine, endpoints.c.last_error.is_not(None)).order_by(endpoints.c.failures)
+    errors = {row.source_id: row for row in tx.conn.execute(query)}
     together = select(
         endpoints.c.source_id,
         func.count().label("endpoints"),

@@ -137,12 +137,19 @@ sources = Table(
     instant("silent_at", null=True),  # when its silence was reported
     text("silent_reason", null=True),
     instant("check_at", null=True),  # when to look next whether it fell silent
+    text("trouble", null=True),  # what kind of trouble was reported
+    text("trouble_stage", null=True),  # discover: ends with the next find; read: its pages are refused
+    Column("evidence", Json),
+    instant("began_at", null=True),  # a trouble that is over, until that is told: since when it was reported, …
+    instant("ended_at", null=True),  # … and when it ended
+    Column("rhythm", LargeBinary),  # finds by hour of the week
     index("sources_name_id", "name", "id"),
     index("sources_url", "url"),
     index("sources_host", "host"),
     index("sources_state", "state"),
     index("sources_check_at", "check_at", where="check_at IS NOT NULL"),
     index("sources_silent_at", "silent_at", where="silent_at IS NOT NULL"),
+    index("sources_ended_at", "ended_at", where="ended_at IS NOT NULL"),
 )
 
 endpoints = Table(
@@ -170,6 +177,9 @@ endpoints = Table(
     text("topic", null=True),
     text("websub_secret", null=True),
     instant("websub_until", null=True),
+    text("trouble", null=True),  # what the last reading was wrong with
+    instant("well_until", null=True),  # its last reading before the trouble
+    Column("evidence", Json),
     index("endpoints_host_due_at", "host", "due_at"),
     index("endpoints_source_id", "source_id"),
     index("endpoints_due_at", "due_at", where="due_at IS NOT NULL"),
@@ -419,6 +429,7 @@ refusals = Table(
     UniqueConstraint("stage", "key"),
     index("refusals_refused_at", "refused_at"),
     index("refusals_stage_reason", "stage", "reason"),
+    index("refusals_source_id", "source_id", "refused_at", where="source_id IS NOT NULL"),
 )
 
 # What an audit found: misses stay for ever, for they are counted; what is not as it should be goes once it is.

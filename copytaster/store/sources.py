@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, bindparam, case, func, select, true, update
 
 from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId, SourceState
-from copytaster.store import hosts
+from copytaster.store import hosts, troubles
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import endpoints, links, sources
 from copytaster.store.types import Instant
@@ -23,10 +23,10 @@ _GET = select(*FIELDS).where(sources.c.id == bindparam("source"))
 _BY_IDS = select(*FIELDS).where(sources.c.id.in_(_IDS))
 _NOTE_READING = update(endpoints).where(endpoints.c.id == bindparam("endpoint"))
 _NOTE_SOURCE = update(sources).where(sources.c.id == bindparam("source"))
-_NOTE_FOUND = _NOTE_SOURCE.values(check_at=func.coalesce(sources.c.check_at, bindparam("moment", type_=Instant)))
-_CHECK = (
-    update(sources).where(sources.c.id == bindparam("source"), sources.c.check_at.is_not(None)).values(check_at=bindparam("at"))
+_NOTE_FOUND = _NOTE_SOURCE.values(
+    check_at=func.coalesce(sources.c.check_at, bindparam("moment", type_=Instant)), **troubles.ending(pages_too=False)
 )
+_RHYTHM = select(sources.c.rhythm).where(sources.c.id == bindparam("source"))
 _HOLD_ENDPOINTS = update(endpoints).where(endpoints.c.id.in_(_IDS)).values(due_at=bindparam("until"))
 
 
@@ -111,15 +111,23 @@ def note_reading(tx: Tx, endpoint_id: EndpointId, values: Mapping[str, Any]) -> 
     tx.conn.execute(_NOTE_READING, {"endpoint": endpoint_id, **values})
 
 
-def note_found(tx: Tx, source_id: SourceId, *, baseline_done: bool, found: bool) -> None:
+def note_found(tx: Tx, source_id: SourceId, *, baseline_done: bool, found: bool, rhythm: bytes | None = None) -> None:
     """Marks the first reading as done and the newest find, and ends a silence that was reported."""
     values: dict[str, Any] = {}
     if baseline_done:
         values["baseline_at"] = tx.now
     if found:
-        values |= {"found_at": tx.now, "silent_at": None, "silent_reason": None}
+        values["found_at"] = tx.now
+        if rhythm:
+            values["rhythm"] = rhythm
     if values:
         tx.conn.execute(_NOTE_FOUND if found else _NOTE_SOURCE, {"source": source_id, "moment": tx.now, **values})
+
+
+def rhythm_of(tx: Tx, source_id: SourceId) -> bytes | None:
+    """What was learnt of when it brings something; it is its own column, for nobody else needs it."""
+    found: bytes | None = tx.conn.execute(_RHYTHM, {"source": source_id}).scalar()
+    return found
 
 
 def claim_endpoints(
@@ -179,7 +187,7 @@ def counts(tx: Tx) -> dict[str, int]:
 
 
 def freshness(tx: Tx, *, limit: int = 1_000) -> list[Record]:
-    """Rows of id, name, host, state, fresh_at (newest find, else when it was added), silent_at and silent_reason.
+    """Rows of id, name, host, state, fresh_at (newest find, else when it was added), silent_at, silent_reason and trouble.
 
     The silent ones come first, the latest of them before the others.
     """
@@ -192,6 +200,7 @@ def freshness(tx: Tx, *, limit: int = 1_000) -> list[Record]:
         fresh_at,
         sources.c.silent_at,
         sources.c.silent_reason,
+        sources.c.trouble,
     )
     query = select(*columns).where(sources.c.state != "removed")
     silent = query.where(sources.c.silent_at.is_not(None)).order_by(sources.c.silent_at.desc(), sources.c.id)
@@ -211,38 +220,10 @@ def endpoint_summaries(tx: Tx, ids: Collection[str]) -> dict[str, dict[str, Any]
         func.max(endpoints.c.failures).label("failures"),
         func.sum(endpoints.c.overflows).label("overflows"),
         func.max(endpoints.c.last_error).label("last_error"),
+        func.max(endpoints.c.trouble).label("trouble"),
     )
     query = select(endpoints.c.source_id, *columns).where(endpoints.c.source_id.in_(ids)).group_by(endpoints.c.source_id)
     return {row.source_id: dict(row._mapping) for row in tx.conn.execute(query)}
-
-
-def rhythms(tx: Tx, *, limit: int = 1_000) -> list[Record]:
-    """Endpoints of live, not yet silent sources whose silence is to be judged now, the longest due first.
-
-    Rows of source_id, name, fresh_at, kind, readings, interval_seconds, gaps, due_at, last_error; whole sources, each
-    together. A source without an endpoint that was ever added brings no row.
-    """
-    fresh_at = func.coalesce(sources.c.found_at, sources.c.added_at, type_=Instant).label("fresh_at")
-    page = select(sources.c.id, sources.c.name, sources.c.check_at, fresh_at).where(sources.c.check_at <= tx.now)
-    due = page.order_by(sources.c.check_at).limit(limit).subquery()
-    names = ("kind", "readings", "interval_seconds", "gaps", "due_at", "last_error")
-    query = select(due.c.id.label("source_id"), due.c.name, due.c.fresh_at, *(endpoints.c[name] for name in names))
-    query = query.select_from(due.outerjoin(endpoints, endpoints.c.source_id == due.c.id))
-    return list(tx.conn.execute(query.order_by(due.c.check_at, due.c.id, endpoints.c.url)))
-
-
-def check_again(tx: Tx, due: Mapping[SourceId, dt.datetime]) -> None:
-    """Whether these are silent is judged next then."""
-    if due:
-        tx.conn.execute(_CHECK, [{"source": source_id, "at": at} for source_id, at in sorted(due.items())])
-
-
-def note_silent(tx: Tx, source_id: SourceId, reason: str, *, fresh_at: dt.datetime) -> bool:
-    """False where it was noted already, or something came since ``fresh_at``."""
-    mine = (sources.c.id == source_id) & sources.c.silent_at.is_(None) & (sources.c.state == "active")
-    mine &= func.coalesce(sources.c.found_at, sources.c.added_at, type_=Instant) == fresh_at
-    query = update(sources).where(mine).values(silent_at=tx.now, silent_reason=reason[:2000], check_at=None)
-    return tx.conn.execute(query).rowcount == 1
 
 
 def with_hubs(tx: Tx, *, until: dt.datetime, limit: int) -> list[Record]:

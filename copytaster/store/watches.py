@@ -15,6 +15,7 @@ from copytaster.watches import Channel, ChannelId, Owner, OwnerId, Quiet, Watch,
 
 PAGE = 500
 LOCAL = Owner(id=OwnerId("local"), name="local")
+OPERATOR = Owner(id=OwnerId("operator"), name="operator")  # who is told when the system itself, or a source, is ill
 CHANNEL_FIELDS = [channels.c[name] for name in Channel.__dataclass_fields__]
 
 

@@ -18,9 +18,11 @@ from desk import output
 from desk.backfill import Filled, Past, Range, check, put
 from desk.commands.options import AsJson, date, group, reading, span
 from desk.fetching import Fetcher, Manner, check_proxy, whole
+from desk.found_words import endpoints_found, print_added, print_site
 from desk.listing import every_source
 from desk.opening import Desk, config, desk
-from desk.sources import Added, Options, Site, add, find, look, survey
+from desk.showing import Shown, print_shown
+from desk.sources import Options, add, find, look, survey
 from desk.standing import print_health
 from desk.writing import pair, since_or_all
 
@@ -78,7 +80,7 @@ def _add_all(urls: Sequence[str], options: Options, names: Mapping[str, str], *,
             try:
                 if isinstance(site, CopytasterError):
                     raise site
-                _print_added(add(here, site, options), json=json)
+                print_added(add(here, site, options), json=json)
             except CopytasterError as error:
                 wrong.append(f"{url}: {error}" if url not in str(error) else str(error))
                 if json:
@@ -92,55 +94,6 @@ def _add_all(urls: Sequence[str], options: Options, names: Mapping[str, str], *,
             output.note(sentence)
     if wrong:
         raise Rejected("not_added", wrong[0] if len(wrong) == 1 else f"{len(wrong)} of {len(wanted)} sites were not added.")
-
-
-def _print_added(added: Added, *, json: bool) -> None:
-    if json:
-        output.record(
-            {
-                "id": added.source.id,
-                "url": added.source.url,
-                "name": added.source.name,
-                "new": added.new,
-                "endpoints": _endpoints(added.site),
-                **asdict(added.taken),
-                "watches": [asdict(each) for each in added.caught],
-            }
-        )
-        return
-    _print_site(added.site, "Added" if added.new else "Known already, read again:")
-    taken = added.taken
-    if taken.baseline:
-        output.say(f"  {taken.baseline} items are taken as the baseline: they are read and searchable, but do not alert.")
-    if taken.left:
-        output.say(f"  {taken.left} of them are left unread; `copytaster source backfill` fetches them.")
-    if taken.alerting or taken.late:
-        output.say(f"  {taken.alerting} items will alert where a watch holds them; {taken.late} late ones go in a digest.")
-    for each in added.caught:
-        output.say(f"  {each.items} of them hold “{output.clean(each.watch)}”: {output.clean(each.example)}")
-    if added.new and not added.caught:
-        output.say("  None of their titles and summaries holds any of your watches.")
-
-
-def _print_site(site: Site, verb: str) -> None:
-    output.say(f"{verb} {output.clean(site.name)} ({site.url})")
-    for each in _endpoints(site):
-        output.say(f"  {each['kind']:8} {each['items']:>5} items  {output.clean(str(each['url']))}")
-    for url, why in site.found.refused:
-        output.note(f"  left out {url}: {why}")
-
-
-def _endpoints(site: Site) -> list[dict[str, object]]:
-    return [
-        {
-            "kind": each.kind,
-            "url": each.url,
-            "title": each.title,
-            "found_by": each.why,
-            "items": len(site.readings[each.url].links) if each.url in site.readings else each.items,
-        }
-        for each in site.found.endpoints
-    ]
 
 
 @app.command("test")
@@ -161,9 +114,9 @@ def try_(
         site = look(whole(url), fetch)
     if json:
         refused = [{"url": place, "why": why} for place, why in site.found.refused]
-        output.record({"url": site.url, "name": site.name, "endpoints": _endpoints(site), "refused": refused})
+        output.record({"url": site.url, "name": site.name, "endpoints": endpoints_found(site), "refused": refused})
         return
-    _print_site(site, "Would add")
+    print_site(site, "Would add")
     newest = sorted(site.links, key=lambda link: link.published.at if link.published else _OLD, reverse=True)
     for link in newest[:5]:
         said = link.published.isoformat() if link.published else "no date"
@@ -189,6 +142,20 @@ def list_(limit: Limit = MOST_SHOWN, json: AsJson = False) -> None:
     print_health(found[:limit])
     if len(found) > limit:
         output.note(f"These are the first {limit}: say --limit for more, or --json for all.")
+
+
+@app.command()
+def show(name: Name, json: AsJson = False) -> None:
+    """Show one source: its health, its endpoints, and what was seen where one gives trouble.
+
+    Example: copytaster source show example.org
+    """
+    with desk() as here, here.store.read() as tx:
+        shown = Shown.of(tx, find(tx, name))
+    if json:
+        output.record(shown.record())
+    else:
+        print_shown(shown)
 
 
 @app.command()

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from copytaster.news import Article, ArticleId, Endpoint, EndpointId, Extracted, Printed, Source, SourceId, StoryId
-from copytaster.store import articles, deliveries, refusals, sources, watches
+from copytaster.store import articles, deliveries, refusals, sources, troubles, watches
 from copytaster.store.deliveries import Owed
 from copytaster.watches import Hit, Match, MessageId, Watch, WatchId
 from search.mapping import IndexDocument
@@ -104,7 +104,8 @@ def _alert(tx, clock, article: Article, watch, number):
 
 def _ills(store):
     with store.write() as tx:
-        sources.note_silent(tx, SourceId("source1"), "Nothing new for 2 days.", fresh_at=_found_at(tx, "source1"))
+        still = troubles.Reported(kind="silent", reason="Nothing new for 2 days.")
+        troubles.note(tx, SourceId("source1"), still, fresh_at=_found_at(tx, "source1"))
         failing = {"due_at": tx.now, "failures": 3, "last_error": "503 Service Unavailable"}
         sources.note_reading(tx, EndpointId("feed2"), failing)
         for number, (stage, reason) in enumerate((("fetch", "robots"), ("fetch", "too_big"), ("ingest", "poison"))):

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from copytaster.config import Config
 from copytaster.metrics import GAUGES
-from copytaster.store import Store, processes, sources
+from copytaster.store import Store, processes, sources, troubles
 from desk import exporter as exporting
 from desk.exporter import Exporter
 from desk.serving import Web
@@ -91,10 +91,13 @@ def test_every_declared_gauge_is_exported_and_no_other(exporter, store):
 def test_a_silent_source_is_counted_and_marked_as_such(exporter, store):
     source_id, _ = world.add_source(store, "gazette")
     with store.write() as tx:
-        sources.note_silent(tx, source_id, "403", fresh_at=tx.now)
+        troubles.note(tx, source_id, troubles.Reported(kind="silent", reason="403"), fresh_at=tx.now)
     found = samples(exporter)
     assert (found["copytaster_sources", "silent"], found["copytaster_sources", "active"]) == (1, 0)
     assert found["copytaster_source_silent", "gazette"] == 1
+    assert found["copytaster_source_trouble", "gazette", "silent"] == 1
+    assert found["copytaster_sources_in_trouble", "silent"] == 1
+    assert found["copytaster_sources_in_trouble", "blocked"] == 0
 
 
 def test_the_store_is_asked_again_only_after_five_seconds(exporter, store, ticks):

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from copytaster.config import Config
-from copytaster.store import Store, deliveries, sources, watches
+from copytaster.store import Store, deliveries, troubles, watches
 from copytaster.store.schema import channels as channel_table
 from copytaster.store.schema import deliveries as delivery_table
 from desk import health
@@ -273,7 +273,8 @@ def test_a_silent_source_comes_first_with_its_reason(client, store):
     for name in ("aardvark", "gazette"):
         source_id, _ = world.add_source(store, name)
     with store.write() as tx:
-        assert sources.note_silent(tx, source_id, "The feed answers 403.", fresh_at=tx.now)
+        ill = troubles.Reported(kind="blocked", reason="The feed answers 403.")
+        assert troubles.note(tx, source_id, ill, fresh_at=tx.now)
     page = client.get("/").text
     assert page.index("gazette") < page.index("aardvark")
     assert "The feed answers 403." in page

@@ -17,7 +17,7 @@ from copytaster.store.hosts import Manners
 from desk.exporter import Exporter
 from desk.glance import look
 from desk.standing import Standing
-from workers import silence
+from workers import source_watch
 from workers.reconciler import MOST_COUNTED, due_rows
 
 Calls = dict[str, Callable[[], object]]
@@ -45,7 +45,7 @@ def calls(store: Store, folder: pathlib.Path) -> Calls:
         "watch list, each page": _reading(store, lambda tx: page(tx, watches.page)),
         "watch by name": _reading(store, lambda tx: watches.find(tx, "watch 777")),
         "reconciler's look": _reading(store, lambda tx: due_rows(tx, most=MOST_COUNTED)),
-        "chore: silence": lambda: silence.report(store),
+        "chore: silence": lambda: source_watch.report(store),
         "chore: hubs": _reading(store, lambda tx: sources.with_hubs(tx, until=tx.now, limit=200)),
         **_of_the_crawler(store),
         "deliveries to pack": _writing(store, lambda tx: deliveries.claim_due(tx, limit=200)),
