@@ -14,7 +14,7 @@ PYTEST := $(BIN)/pytest -n $(JOBS)
 
 CHAOS ?= --json docs/chaos.json
 
-.PHONY: help demo test test-services check chaos bench bench-services lock docs clean
+.PHONY: help demo test test-services check chaos bench bench-services audit-dependencies lock docs clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-services: $(READY) ## every figure of docs/performance.md anew, on real se
 	tests/services/install-elasticsearch
 	tests/services/install-percolator
 	$(BIN)/python docs/measure.py
+
+audit-dependencies: $(READY) ## known vulnerabilities of what requirements.lock pins (asks the network)
+	$(BIN)/uv tool run pip-audit --disable-pip --require-hashes --requirement requirements.lock
 
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra render --group dev --universal --python-version 3.11 \

@@ -174,7 +174,14 @@ def load(**over: Any) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise Rejected("bad_config", f"{path} or the environment: {name}: {first['msg']} (got {first['input']!r}).") from error
+        raise Rejected("bad_config", f"{path} or the environment: {name}: {first['msg']}{_got(first)}.") from error
+
+
+def _got(error: Any) -> str:
+    """What was given, unless it may be a secret: only of what is no word or a short one of a setting's own choices."""
+    given = error["input"]
+    harmless = isinstance(given, int | float) or error["type"].startswith(("literal", "string_pattern", "int", "float", "bool"))
+    return f" (got {given!r})" if harmless else ""
 
 
 def _refuse_unknown(path: pathlib.Path) -> None:

@@ -44,11 +44,21 @@ class Channel:
     reason: str | None = None  # why it was disabled
 
 
+HOSTS_ARE_SHOWN = frozenset({"http", "https", "json", "jsons", "xml", "xmls", "form", "forms"})
+
+
 def without_secrets(url: str) -> str:
-    """A channel as a list or a notice may show it: the mailbox, or scheme and host, for the rest of a webhook's URL is a key."""
+    """A channel as a list may show it: the mailbox, or scheme and host, for the rest of a webhook's URL is a key.
+
+    Of a chat the scheme alone: what stands where a host would is its key in many (``tgram://TOKEN/chat``).
+    """
     scheme, colon, rest = url.partition(":")
-    if scheme.lower() == "mailto" or not colon:
+    if not colon:
         return url
+    if scheme.lower() == "mailto":
+        return url.partition("?")[0]
+    if scheme.lower() not in HOSTS_ARE_SHOWN:
+        return f"{scheme}://…"
     host = rest.lstrip("/").partition("/")[0].rpartition("@")[2].partition("?")[0]
     return f"{scheme}://{host}" if rest.strip("/") == host else f"{scheme}://{host}/…"
 

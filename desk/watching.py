@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from copytaster.errors import Rejected
 from copytaster.store import Tx, deliveries, watches
-from copytaster.watches import DEFAULT_LEVEL, LEVELS, Channel, Digest, Level, Quiet, Watch, WatchId
+from copytaster.watches import DEFAULT_LEVEL, LEVELS, Channel, Digest, Level, Quiet, Watch, WatchId, without_secrets
 from desk.looking import Look
 from desk.opening import Desk
 from search.query import Query, parse
@@ -132,6 +132,11 @@ def preview(
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
+
+
+def listed(watch: Watch, channels: Mapping[Any, Channel]) -> dict[str, Any]:
+    """As exported, for eyes and logs: where it is told without the keys in it."""
+    return exported(watch, channels) | {"to": [without_secrets(channels[each].url) for each in watch.channel_ids]}
 
 
 def exported(watch: Watch, channels: Mapping[Any, Channel]) -> dict[str, Any]:

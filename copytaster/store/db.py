@@ -140,13 +140,15 @@ def _engine(url: str, pool_size: int, overflow: int) -> Engine:
         parsed = make_url(url)
     except ArgumentError as error:
         raise Rejected(
-            "bad_config", f"store.url is not a database URL: {url!r}. Write sqlite:///file or postgresql://…"
+            "bad_config", f"store.url is not a database URL (it begins with {url[:10]!r}). Write sqlite:///file or postgresql://…"
         ) from error
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             pathlib.Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": overflow}
-        engine = create_engine(parsed, **pool, json_serializer=to_json, connect_args={"timeout": BUSY_SECONDS})
+        engine = create_engine(
+            parsed, **pool, json_serializer=to_json, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", lambda conn: conn.exec_driver_sql(conn.info.pop("begin", "BEGIN")))
         return engine
@@ -158,6 +160,7 @@ def _engine(url: str, pool_size: int, overflow: int) -> Engine:
             pool_pre_ping=True,
             execution_options={"preserve_rowcount": True},  # else an INSERT says -1 here, though SQLite tells how many
             json_serializer=to_json,
+            hide_parameters=True,  # an error's text goes to logs, and rows hold keys, cookies and addresses
             connect_args={name: value for name, value in POSTGRESQL.items() if name not in parsed.query},
         )
     raise Rejected("bad_config", f"store.url must begin with sqlite: or postgresql:, not {parsed.get_backend_name()!r}.")

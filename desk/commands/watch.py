@@ -123,7 +123,7 @@ def list_(
         listed = every_watch(here.store)
         if json:
             for watch, channels in listed:
-                output.record(watching.exported(watch, {each.id: each for each in channels}))
+                output.record(watching.listed(watch, {each.id: each for each in channels}))
             return
         found = list(islice(listed, limit + 1))
     empty = "There are no watches yet: copytaster watch add 'a name' --to mailto:me@example.org"
@@ -147,9 +147,12 @@ def show(name: Name, json: AsJson = False) -> None:
     with desk() as here, here.store.read() as tx:
         watch = watching.find(tx, name)
         channels = watches.by_ids(tx, watch.channel_ids)
-    found = watching.exported(watch, channels) | {"created_at": watch.created_at}
+    found = watching.listed(watch, channels) | {"created_at": watch.created_at}
     read = watching.query_of(watch.query, watch.aliases)
-    states = [{"id": each.id, "url": each.url, "state": each.state, "reason": each.reason} for each in channels.values()]
+    states = [
+        {"id": each.id, "url": without_secrets(each.url), "state": each.state, "reason": each.reason}
+        for each in channels.values()
+    ]
     if json:
         output.record(found | {"read_as": str(read), "channels": states})
         return
@@ -244,11 +247,13 @@ def remove(name: Name, json: AsJson = False) -> None:
 def export() -> None:
     """Print all watches as JSON lines, for import.
 
-    The secrets of webhooks are left out.
+    Addresses are whole, with the keys that stand in them; the secrets that sign webhooks are left out.
 
     Example: copytaster watch export > watches.jsonl
     """
-    list_(json=True)
+    with desk() as here:
+        for watch, channels in every_watch(here.store):
+            output.record(watching.exported(watch, {each.id: each for each in channels}))
 
 
 @app.command("import")

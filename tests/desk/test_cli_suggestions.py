@@ -64,7 +64,7 @@ def test_the_commands_it_prints_can_be_said_and_do_what_they_say(call, stored):
     assert "counts only with" not in done.out
     (watch,) = call("watch", "list", "--json").records
     assert (watch["aliases"], watch["vetoes"]) == (["KH"], [])
-    assert (watch["name"], watch["to"], watch["quiet"]) == ("it's", ["http://127.0.0.1:9/hook?a b"], "22:00-07:00")
+    assert (watch["name"], watch["to"], watch["quiet"]) == ("it's", ["http://127.0.0.1:9/…"], "22:00-07:00")
     done = call(*shlex.split(refuse)[1:])
     assert "Kata'ib Hizballah ·" not in done.out
     (watch,) = call("watch", "list", "--json").records

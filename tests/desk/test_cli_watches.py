@@ -99,7 +99,7 @@ def test_every_option_is_kept(call):
             "Europe/London",
         ),
     )
-    found = only(call("watch", "list", "--json").records)
+    found = only(call("watch", "export").records)
     assert {name: found[name] for name in found if name != "id"} == {
         "query": "a OR b",
         "name": "both",
@@ -123,7 +123,7 @@ def test_an_unset_level_stays_unset(call, own_store):
 def test_said_again_a_watch_takes_a_channel_more_and_stays_one(call):
     call("watch", "add", "kataib")
     assert call("watch", "add", "kataib", "--to", HOOK).code == 0
-    assert only(call("watch", "list", "--json").records)["to"] == [HOOK]
+    assert only(call("watch", "export").records)["to"] == [HOOK]
 
 
 def test_another_query_under_a_known_name_is_refused(call):
