@@ -239,7 +239,15 @@ class Run:
         """Waits until the queues are empty, and judges."""
         if not self.rig.settled():
             self.settle()
+        self._audited()
         return judge(self._evidence())
+
+    def _audited(self) -> None:
+        """The product's own audit must agree that nothing was missed. It mends what it finds, so what it says is what counts."""
+        done = self.command("audit", "--json")
+        sums = json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {}
+        why = done.stderr.strip() if not sums else f"the audit of {sums['articles']} articles found {sums['missed']} missed"
+        self.check("I1", sums.get("missed") == 0, why)
 
     def recovery_seconds(self) -> float | None:
         """From the last fault to the last alert, negative where that came before; None where there was no fault or alert."""

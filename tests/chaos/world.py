@@ -59,6 +59,7 @@ class World:
     sites: list[Site] = field(default_factory=list)
     articles: dict[str, Document] = field(default_factory=dict)
     watches: list[tuple[str, str]] = field(default_factory=list)
+    too_early: set[Pair] = field(default_factory=set)  # read before their watch was saved
 
     @classmethod
     def of(cls, seed: int = 7, *, hosts: int = 4, pages: int = 12, watches: int = 40, words: int = 3000) -> "World":
@@ -90,4 +91,4 @@ class World:
     def truth(self) -> set[Pair]:
         """What must be told: every article against every watch by brute force, from what was written and not what was read."""
         queries = {name: parse(query) for name, query in self.watches}
-        return {(name, url) for url, said in self.articles.items() for name in brute_match(said, queries)}
+        return {(name, url) for url, said in self.articles.items() for name in brute_match(said, queries)} - self.too_early
