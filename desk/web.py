@@ -132,9 +132,9 @@ def serve(config: Config) -> None:
     import uvicorn
 
     from workers.app import Hints
-    from workers.bootstrap import open_probe, open_store, server_secret
+    from workers.bootstrap import open_probe, open_store_at_once, server_secret
 
-    store = open_store(config)
+    store = open_store_at_once(config)
     web = Web(config, store, in_turn(Hints(config).depth), server_secret(config), open_probe(config))
     settings = uvicorn.Config(
         make_app(web),

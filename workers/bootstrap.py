@@ -5,6 +5,7 @@ import logging
 import os
 import pathlib
 import secrets
+import threading
 import time
 from collections.abc import Callable
 
@@ -34,9 +35,22 @@ def open_store(config: Config) -> Store:
     """The truth, brought to the newest schema."""
     from copytaster.store.migrate import migrate
 
-    store = Store(config.store_url, pool_size=config.store.pool_size, pool_overflow=config.store.pool_overflow)
+    store = _store(config)
     migrate(store)
     return store
+
+
+def open_store_at_once(config: Config) -> Store:
+    """The same for what has to answer though the database is away: that is brought up to date once it is back."""
+    try:
+        return open_store(config)
+    except Transient:
+        threading.Thread(target=await_store, args=(config,), daemon=True, name="store").start()
+        return _store(config)
+
+
+def _store(config: Config) -> Store:
+    return Store(config.store_url, pool_size=config.store.pool_size, pool_overflow=config.store.pool_overflow)
 
 
 def await_store(config: Config) -> None:
