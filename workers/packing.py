@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from copytaster.news import Article, ArticleId, StoryId
-from copytaster.store import Tx, articles, deliveries, messages, refusals, watches
+from copytaster.store import Tx, articles, channels, deliveries, messages, refusals, watches
 from copytaster.watches import Channel, Delivery, DeliveryId, Hit, MessageId, Watch, WatchId, without_secrets
 from search.passages import passage
 from workers.notifiers import payload, unsubscribe
@@ -63,7 +63,8 @@ def _put(tx: Tx, services: Services, group: Group, items: Sequence[payload.Alert
 
 def tell_owner(tx: Tx, failed: Channel, why: str) -> bool:
     """A channel was given up: a word to its owner by another one, if there is another that works; no secret of it."""
-    other = fallback_channel(failed, watches.owner_channels(tx, failed.owner_id))
+    theirs = watches.owner_channels(tx, failed.owner_id)
+    other = fallback_channel(failed, theirs, channels.proven(tx, [each.id for each in theirs]))
     if other is None:
         log.warning("%s is switched off and its owner has no other channel to be told by: %s", failed.id, why)
         return False

@@ -125,10 +125,13 @@ def next_probe(failures: int, now: dt.datetime, *, retry_after: float | None, rn
     return now + dt.timedelta(seconds=max(wait, asked))
 
 
-def fallback_channel(failed: Channel, channels: Sequence[Channel]) -> Channel | None:
-    """The channel that tells an owner of another's failure, mail first; ``None`` where no other one works."""
+def fallback_channel(failed: Channel, channels: Sequence[Channel], proven: Collection[ChannelId] = frozenset()) -> Channel | None:
+    """The channel that tells an owner of another's failure; ``None`` where no other one works.
+
+    One of those that took their last message, mail first: where one receiver is gone others may be failing too.
+    """
     able = [each for each in channels if _may_stand_in(each, failed)]
-    return min(able, key=lambda each: (not each.url.startswith("mailto:"), each.id), default=None)
+    return min(able, key=lambda each: (each.id not in proven, not each.url.startswith("mailto:"), each.id), default=None)
 
 
 def watches_of(deliveries: Collection[Delivery]) -> tuple[WatchId, ...]:

@@ -6,6 +6,7 @@ It owns what is noted of a channel; it must not know when one is tried again, wh
 import datetime as dt
 import secrets
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,11 @@ def claimed(tx: Tx, channel_id: ChannelId) -> tuple[Channel, Condition]:
     if row["old_secret"] and row["old_secret_until"] > tx.now:
         values["secret"] = f"{row['secret']} {row['old_secret']}"
     return Channel(**values), Condition(row["failures"], row["proven"])
+
+
+def proven(tx: Tx, ids: Sequence[ChannelId]) -> set[ChannelId]:
+    """Those that took their last message, and quickly."""
+    return set(tx.conn.execute(select(channels.c.id).where(channels.c.id.in_(ids), channels.c.proven)).scalars())
 
 
 def worked(tx: Tx, channel_id: ChannelId, *, quick: bool) -> None:

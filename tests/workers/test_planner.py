@@ -207,4 +207,5 @@ def test_the_owner_is_told_by_another_channel_that_works_mail_first():
     ]
     assert planner.fallback_channel(failed, [failed, *others]) == others[3]
     assert planner.fallback_channel(failed, [failed, *others[:3]]) == others[2]
+    assert planner.fallback_channel(failed, [failed, *others], {others[2].id}) == others[2], "one that works before mail"
     assert planner.fallback_channel(failed, [failed, *others[:2]]) is None

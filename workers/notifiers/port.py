@@ -56,7 +56,9 @@ class Notifier(Protocol):
     """
 
     def send(self, message: Message) -> Receipt:
-        """Hand one message over. Raises ``Transient`` (try again), ``Permanent`` (never will work), ``Gone``."""
+        """Hand one message over. Raises ``Transient`` (try again; ``NotTheirs`` where the receiver can't help it), ``Permanent``
+        (this message never will work; ``Bounced`` where the mailbox is not there) or ``Gone`` (none will).
+        """
         ...
 
     def check(self, url: str) -> None:
