@@ -46,6 +46,7 @@ _CHALLENGE = re.compile(
     re.IGNORECASE,
 )
 _LOGIN_FORM = re.compile(r"<input[^>]{0,300}type\s*=\s*[\"']?password", re.IGNORECASE)
+_FEED = re.compile(rb"<(?:rss|feed|rdf:RDF|urlset|sitemapindex)[\s>]", re.IGNORECASE)
 _CAPTCHA = re.compile(r"captcha", re.IGNORECASE)
 _COOKIE_CHECK = re.compile(
     r"document\.cookie\s*=(?=.{0,4000}location)|location(?=.{0,4000}document\.cookie\s*=)", re.IGNORECASE | re.DOTALL
@@ -54,7 +55,7 @@ _COOKIE_CHECK = re.compile(
 
 def diagnose(answer: Answer) -> TroubleKind:
     """Of an answer that is not what it was asked for, or holds nothing."""
-    page = _text(answer) if is_html(answer.content_type, answer.body) else ""
+    page = _text(answer) if is_page(answer) else ""
     if page and is_parked(page, answer.url):
         return "parked"
     if answer.status in _KEPT_OFF or leads_to_login(answer) or (page and is_wall(page)):
@@ -68,7 +69,7 @@ def diagnose(answer: Answer) -> TroubleKind:
 
 def diagnose_empty(answer: Answer, kind: str) -> TroubleKind:
     """Of an answer that was read and in which nothing is: a layout that changed, unless it is something else altogether."""
-    if is_html(answer.content_type, answer.body):
+    if is_page(answer):
         found = diagnose(answer)
         return "degraded" if found == "malformed" and kind == "section" else found
     return "degraded" if is_well_formed(answer.body) else "malformed"
@@ -83,6 +84,11 @@ def of_reason(reason: str) -> TroubleKind | None:
     if reason in ("too_big", "too_slow", "bad_encoding"):
         return "malformed"
     return None if reason == "internal" else "unreachable"
+
+
+def is_page(answer: Answer) -> bool:
+    """HTML, and no feed or sitemap that is only called so: many servers do."""
+    return is_html(answer.content_type, answer.body) and not _FEED.search(answer.body[:1_000])
 
 
 def is_parked(page: str, url: str) -> bool:
