@@ -10,11 +10,13 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 READY := .venv/ready
 JOBS ?= 2
+TARGET ?= feed
+SECONDS ?= 60
 PYTEST := $(BIN)/pytest -n $(JOBS)
 
 CHAOS ?= --json docs/chaos.json
 
-.PHONY: help demo test test-services check chaos bench bench-services audit-dependencies lock docs clean
+.PHONY: help demo test test-services check chaos bench bench-services fuzz audit-dependencies lock docs clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +48,10 @@ bench: $(READY) ## the figures of docs/performance.md
 	$(BIN)/copytaster bench match
 	$(BIN)/copytaster bench extract
 	$(BIN)/copytaster bench pipeline
+
+fuzz: $(READY) ## look for inputs that break it, guided by coverage: make fuzz TARGET=feed SECONDS=600
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --group fuzz
+	$(BIN)/python -m tests.fuzz.run $(TARGET) $(SECONDS)
 
 docs: $(READY) ## write anew what is made from something else: configuration page, plots, dashboards, the chart's rules
 	$(BIN)/python docs/make_configuration.py

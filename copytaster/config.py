@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from copytaster.errors import Rejected
+from copytaster.errors import Rejected, shown
 
 FILE = "copytaster.toml"
 
@@ -172,16 +172,21 @@ def load(**over: Any) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise Rejected("bad_config", f"{path} is not valid TOML: {error}. Mend that line and try again.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise Rejected("bad_config", f"{path} or the environment: {name}: {first['msg']}{_got(first)}.") from error
+        raise Rejected("bad_config", f"{path} or the environment: {_first_fault(error)}.") from None
+
+
+def _first_fault(error: ValidationError) -> str:
+    """Which setting, what is wrong with it, and what was given unless it may be a secret."""
+    first = error.errors(include_url=False)[0]
+    name = shown(".".join(str(part) for part in first["loc"]), 80)[1:-1]
+    return f"{name}: {' '.join(first['msg'].split())[:200]}{_got(first)}"
 
 
 def _got(error: Any) -> str:
     """What was given, unless it may be a secret: only of what is no word or a short one of a setting's own choices."""
     given = error["input"]
     harmless = isinstance(given, int | float) or error["type"].startswith(("literal", "string_pattern", "int", "float", "bool"))
-    return f" (got {given!r})" if harmless else ""
+    return f" (got {shown(given, 80)})" if harmless else ""
 
 
 def _refuse_unknown(path: pathlib.Path) -> None:
@@ -191,7 +196,7 @@ def _refuse_unknown(path: pathlib.Path) -> None:
     unknown = set(tomllib.loads(path.read_text("utf-8"))) - set(Config.model_fields)
     if unknown:
         known = ", ".join(Config.model_fields)
-        raise Rejected("bad_config", f"{path}: unknown setting {min(unknown)!r}; there are {known}.")
+        raise Rejected("bad_config", f"{path}: unknown setting {shown(min(unknown), 80)}; there are {known}.")
 
 
 def template() -> str:

@@ -26,3 +26,12 @@ class Rejected(CopytasterError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def shown(given: object, most: int = 200) -> str:
+    """What came from outside, as a sentence may show it: on one line, controls escaped, cut where it is long.
+
+    The cut comes after the escaping, which makes ten characters of one.
+    """
+    text = repr(given[: most + 1] if isinstance(given, str | bytes) else given)
+    return text if len(text) <= most else text[:most] + "…"

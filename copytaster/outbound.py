@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
-from copytaster.errors import Permanent, Rejected, Transient
+from copytaster.errors import Permanent, Rejected, Transient, shown
 from copytaster.guard import Guard
 from copytaster.urls import host_of, resolve
 
@@ -94,7 +94,7 @@ def send(
     except httpx.TimeoutException:
         raise Transient(f"{_place(url)} gave no whole answer within {max_seconds:g} seconds.") from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
-        raise Permanent(f"{url[:200]!r} is not an address that can be asked.") from None
+        raise Permanent(f"{shown(url)} is not an address that can be asked.") from None
     except httpx.HTTPError as error:
         raise Transient(_failure(url, error)) from error
 

@@ -242,7 +242,7 @@ class Placed:
     The matcher asks for places only where something matched; ``spans`` of all words costs five times the words alone.
     """
 
-    __slots__ = ("_firsts", "_folded", "_starts", "chunks", "joined", "text")
+    __slots__ = ("_firsts", "_folded", "_last", "_starts", "chunks", "joined", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -250,6 +250,7 @@ class Placed:
         self._folded = [*map(_CHUNKS.__getitem__, self.chunks)]
         self.joined = " ".join(filter(None, self._folded))
         self._starts: list[int] = []
+        self._last: tuple[int, list[Span]] = (-1, [])  # a Chinese article may be one chunk: its spans are not made for each place
         self._firsts: Sequence[int] = ()
 
     def place(self, index: int) -> tuple[int, int]:
@@ -258,7 +259,9 @@ class Placed:
             self._starts = _chunk_starts(self.text, self.chunks)
             self._firsts = _first_numbers(self._folded, self.joined.count(" ") + 1)
         chunk = bisect_right(self._firsts, index) - 1
-        _, start, end = chunk_spans(self.chunks[chunk])[index - self._firsts[chunk]]
+        if self._last[0] != chunk:
+            self._last = (chunk, chunk_spans(self.chunks[chunk]))
+        _, start, end = self._last[1][index - self._firsts[chunk]]
         return self._starts[chunk] + start, self._starts[chunk] + end
 
 

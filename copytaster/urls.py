@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import ada_url
 
-from copytaster.errors import Rejected
+from copytaster.errors import Rejected, shown
 
 MAX_LENGTH = 4096  # longer addresses are traps: of 121,458 links in 745 recorded pages the longest has 2,006
 
@@ -29,7 +29,8 @@ _TRACKING = frozenset(
 _SESSION_NAMES = frozenset({"sid", "osid", "s_id"})  # ``sid=12`` is a section, ``sid=9f86d081884c7d65`` a session
 _SESSION_VALUE = re.compile(r"[0-9a-zA-Z]{16,}\Z")
 _PATH_SESSION = re.compile(r";(?:jsessionid|phpsessid|sid)=[^/;?]*", re.IGNORECASE)
-_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
+# Behind a broken escape one is left alone: of ``%4%41`` would come ``%4A``, which is another address in its turn.
+_ESCAPE = re.compile(r"(?<!%)(?<!%[0-9a-fA-F])%[0-9a-fA-F]{2}")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -167,5 +168,4 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _bad(url: str, why: str) -> Rejected:
-    shown = url if len(url) <= 200 else url[:200] + "…"
-    return Rejected("bad_url", f"{shown!r} {why}.")
+    return Rejected("bad_url", f"{shown(url)} {why}.")

@@ -32,7 +32,7 @@ def read(data: bytes) -> list[Entry]:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError):
         root = None
-    if root is None or etree.QName(root).localname.lower() != "opml":
+    if root is None or str(root.tag).rpartition("}")[2].lower() != "opml":
         raise Rejected("not_opml", "The file is no OPML; export it again from your feed reader.")
     found: dict[str, Entry] = {}
     for outline in root.iter("outline"):

@@ -11,7 +11,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.http import Headers, Response
 
-from copytaster.errors import Rejected
+from copytaster.errors import Rejected, shown
 from copytaster.news import Source
 from copytaster.urls import host_of, resolve, same_site, site_of_host
 from scrapers.proxies import split_proxy
@@ -133,7 +133,7 @@ class RedirectMiddleware:
         if len(hops) > self._most or [url for _, url in hops].count(target) > 1:
             raise Rejected("redirect_loop", f"{hops[0][1]} redirects in a circle or more than {self._most} times.")
         if not target.startswith(("http://", "https://")):
-            raise Rejected("bad_redirect", f"{request.url} redirects to {target[:200]}, which is no web address.")
+            raise Rejected("bad_redirect", f"{request.url} redirects to {shown(target)}, which is no web address.")
         kept = {name: request.meta[name] for name in KEPT_ON_REDIRECT if name in request.meta}
         return Request(target, meta=kept | {"hops": hops}, dont_filter=True)
 

@@ -104,9 +104,9 @@ def _runs(joined: str, phrase: Phrase) -> list[tuple[int, int]]:
 
 
 def _in_a_row(padded: str, phrase: Phrase) -> Iterator[tuple[int, int]]:
-    at = padded.find(phrase.needle)
+    first, counted, at = 0, 0, padded.find(phrase.needle)
     while at != -1:
-        first = padded.count(" ", 0, at)
+        first, counted = first + padded.count(" ", counted, at), at  # from the last one: a text may be one word 60,000 times
         yield first, first + len(phrase.words) - 1
         at = padded.find(phrase.needle, at + 1)
 
@@ -119,15 +119,19 @@ def near(words: Sequence[str], phrase: Phrase) -> Iterator[tuple[int, int]]:
     beginning = phrase.words[-1] if phrase.prefix else None
     numbers = [n for n, word in enumerate(words) if _counts(word, wanted, beginning)]
     longest = len(phrase.words) + phrase.slop
-    left = 0
+    left, held = 0, _Held(wanted, beginning)
     for right, last in enumerate(numbers):
+        held.take(words[last])
         while last - numbers[left] >= longest:
+            held.leave(words[numbers[left]])
             left += 1
-        if not _complete([words[n] for n in numbers[left : right + 1]], wanted, beginning):
+        if not held.is_complete():
             continue
-        while _complete([words[n] for n in numbers[left + 1 : right + 1]], wanted, beginning):
+        while held.is_complete():
+            held.leave(words[numbers[left]])
             left += 1
-        yield numbers[left], last
+        yield numbers[left - 1], last
+        held.clear()
         left = right + 1
 
 
@@ -135,13 +139,34 @@ def _counts(word: str, wanted: Counter[str], beginning: str | None) -> bool:
     return word in wanted or (beginning is not None and word.startswith(beginning))
 
 
-def _complete(words: Sequence[str], wanted: Counter[str], beginning: str | None) -> bool:
-    held = Counter(words)
-    if any(held[word] < times for word, times in wanted.items()):
-        return False
-    if beginning is None:
-        return True
-    return sum((held - wanted)[word] for word in held if word.startswith(beginning)) > 0
+class _Held:
+    """The words of a stretch, counted as they come and go: asking anew for each stretch cost the square of the nearness."""
+
+    def __init__(self, wanted: Counter[str], beginning: str | None) -> None:
+        self.wanted, self.beginning = wanted, beginning
+        self.clear()
+
+    def clear(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.missing = self.wanted.total()
+        self.spare = 0  # words with the beginning that none of the wanted needs
+
+    def take(self, word: str) -> None:
+        self.counts[word] += 1
+        if self.counts[word] <= self.wanted[word]:
+            self.missing -= 1
+        elif self.beginning is not None and word.startswith(self.beginning):
+            self.spare += 1
+
+    def leave(self, word: str) -> None:
+        if self.counts[word] <= self.wanted[word]:
+            self.missing += 1
+        elif self.beginning is not None and word.startswith(self.beginning):
+            self.spare -= 1
+        self.counts[word] -= 1
+
+    def is_complete(self) -> bool:
+        return not self.missing and (self.beginning is None or self.spare > 0)
 
 
 def _is_vetoed(page: Page, place: _Place, vetoes: frozenset[str]) -> bool:

@@ -46,7 +46,8 @@ class Token:
 
 
 def short(text: str, longest: int = 60) -> str:
-    """Quoted for a message, cut where it is long."""
+    """Quoted for a message, on one line, cut where it is long."""
+    text = " ".join(text.split())
     return f"“{text}”" if len(text) <= longest else f"“{text[: longest - 1]}…”"
 
 

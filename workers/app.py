@@ -12,6 +12,7 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import OperationalError
 from kombu.transport import redis, virtual
+from redis.exceptions import RedisError
 
 from copytaster import metrics
 from copytaster.config import Config
@@ -128,7 +129,7 @@ class Hints:
         try:
             self._app.send_task(f"copytaster.{stage}", retry=False)
             self.broker_up = True
-        except (OperationalError, OSError) as error:
+        except (OperationalError, OSError, ValueError) as error:  # the last where redis.url is no URL
             metrics.HINTS_LOST.inc()
             if self.broker_up:
                 log.warning("the broker can't be reached, so work waits for the reconciler: %s", error)
@@ -140,7 +141,7 @@ class Hints:
             # Kept open: connecting takes 10 ms, and this is asked every few seconds for ever.
             self._asking = self._asking or self._app.connection_for_read()
             found = self._asking.default_channel.client.llen(stage)
-        except (OperationalError, OSError, *self._app.connection_for_read().connection_errors):
+        except (OperationalError, OSError, ValueError, RedisError):  # ValueError where redis.url is no URL
             self.broker_up, self._asking = False, None
             return None
         self.broker_up = True

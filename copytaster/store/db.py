@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from copytaster.errors import Permanent, Rejected, Transient
+from copytaster.errors import Permanent, Rejected, Transient, shown
 from copytaster.store.types import to_json
 
 Rows = dict[str, Any] | list[dict[str, Any]]
@@ -138,10 +138,9 @@ class Store:
 def _engine(url: str, pool_size: int, overflow: int) -> Engine:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise Rejected(
-            "bad_config", f"store.url is not a database URL (it begins with {url[:10]!r}). Write sqlite:///file or postgresql://…"
-        ) from error
+    except (ArgumentError, ValueError):  # the latter for a port that is no number; all but its beginning may hold a password
+        said = f"store.url is not a database URL (it begins with {shown(url[:10])}). Write sqlite:///file or postgresql://…"
+        raise Rejected("bad_config", said) from None
     if parsed.get_backend_name() == "sqlite":
         if parsed.database:
             pathlib.Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +162,7 @@ def _engine(url: str, pool_size: int, overflow: int) -> Engine:
             hide_parameters=True,  # an error's text goes to logs, and rows hold keys, cookies and addresses
             connect_args={name: value for name, value in POSTGRESQL.items() if name not in parsed.query},
         )
-    raise Rejected("bad_config", f"store.url must begin with sqlite: or postgresql:, not {parsed.get_backend_name()!r}.")
+    raise Rejected("bad_config", f"store.url must begin with sqlite: or postgresql:, not {shown(parsed.get_backend_name(), 60)}.")
 
 
 def _prepare_sqlite(raw: Any, _record: Any) -> None:

@@ -6,6 +6,7 @@ It owns the child's limits and the form in which its answer comes back; it must 
 import datetime as dt
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,17 +14,19 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from copytaster.caps import CPU_SECONDS, MORE_BYTES, WALL_SECONDS, limit_self
 from copytaster.errors import Rejected
 from copytaster.news import Printed
 from scrapers.discovery.feed import FeedDocument, FeedItem
 from scrapers.discovery.feeds import MAX_BYTES, needs_box, parse_feed
 
-MAX_MEMORY = 600_000_000  # of address space; 5 MB of the smallest items took 134 MB of memory
 _ROOT = str(Path(__file__).parents[2])
 _DATES = ("published", "updated")
 
 
-def parse_feed_boxed(data: bytes, url: str = "", content_type: str | None = None, *, max_seconds: float = 10.0) -> FeedDocument:
+def parse_feed_boxed(
+    data: bytes, url: str = "", content_type: str | None = None, *, max_seconds: float = WALL_SECONDS
+) -> FeedDocument:
     """``parse_feed`` where no feed can hold the process: large or odd ones go to a child with a time and memory limit.
 
     Raises as ``parse_feed``, and ``Rejected("too_slow")``.
@@ -38,7 +41,7 @@ def parse_in_child(data: bytes, url: str, content_type: str | None, *, max_secon
 
     Raises ``Rejected`` with ``too_slow``, or the reason that the child gave.
     """
-    head = json.dumps({"url": url, "content_type": content_type, "max_seconds": max_seconds}).encode()
+    head = json.dumps({"url": url, "content_type": content_type}).encode()
     try:
         done = subprocess.run(
             [sys.executable, "-m", "scrapers.discovery.boxed"],
@@ -51,7 +54,7 @@ def parse_in_child(data: bytes, url: str, content_type: str | None, *, max_secon
     except subprocess.TimeoutExpired:
         raise _slow(max_seconds) from None
     if done.returncode != 0:
-        raise _slow(max_seconds)
+        raise _slow(max_seconds) if done.returncode == -signal.SIGXCPU else _big()
     answer = json.loads(done.stdout)
     if "reason" in answer:
         raise Rejected(answer["reason"], answer["message"])
@@ -89,23 +92,17 @@ def _dates_in(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _slow(max_seconds: float) -> Rejected:
-    return Rejected("too_slow", f"The feed could not be parsed within {max_seconds:g} seconds and its memory limit.")
+    return Rejected("too_slow", f"Parsing the feed took more than {CPU_SECONDS} s of CPU or {max_seconds:g} s; it was given up.")
 
 
-def _limit(max_seconds: float) -> None:
-    """The kernel ends the child even where its parent has died."""
-    import resource
-
-    seconds = int(max_seconds) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _big() -> Rejected:
+    return Rejected("too_big", f"Parsing the feed took more than {MORE_BYTES // 1_000_000} MB of memory; it was given up.")
 
 
 def main() -> None:
     """The child: a line of JSON and the feed come in, a document or a refusal goes out as JSON."""
     asked = json.loads(sys.stdin.buffer.readline())
-    _limit(asked["max_seconds"])
+    limit_self()
     try:
         answer = dump(parse_feed(sys.stdin.buffer.read(), asked["url"], asked["content_type"]))
     except Rejected as refused:

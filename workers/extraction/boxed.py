@@ -1,6 +1,6 @@
-"""Extraction under caps: no page takes more than five seconds of CPU or 300 MB more, whatever is in it.
+"""Extraction under caps: no page takes more than four seconds of CPU or 300 MB more, whatever is in it.
 
-It owns the limits and the killable child; it must not know how a page is read.
+It owns the killable child, and which pages need one; it must not know how a page is read.
 """
 
 import contextlib
@@ -8,25 +8,20 @@ import dataclasses
 import datetime as dt
 import json
 import os
-import resource
 import select
 import signal
-import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from copytaster.caps import CPU_SECONDS, MORE_BYTES, WALL_SECONDS, limit_self
 from copytaster.errors import Rejected
 from copytaster.news import Extracted, Printed
 from workers.extraction.read import MAX_BYTES, extract
 
-CPU_SECONDS = 5
-WALL_SECONDS = 20.0  # of a child on a busy machine, and the way out should it hang without using CPU
-MORE_BYTES = 300_000_000
 SUSPICIOUS_BYTES = 1_000_000
 SUSPICIOUS_TAGS = 40_000  # a news page has 2,000 to 10,000; each element costs about 1 kB in all the copies made
 SUSPICIOUS_RUN = 400_000  # bytes without a tag: 20 MB of it and lxml gives up without a word
@@ -104,7 +99,7 @@ def _serve(pipe: int, body: bytes, url: str | None, content_type: str | None) ->
     """The child's whole life; it never returns."""
     code = 1
     try:
-        _limit_self()
+        limit_self()
         try:
             answer: dict[str, Any] = {"extracted": dataclasses.asdict(extract(body, url, content_type))}
         except Rejected as refusal:
@@ -119,22 +114,6 @@ def _serve(pipe: int, body: bytes, url: str | None, content_type: str | None) ->
 
 
 _TOO_BIG = f"Reading the page took more than {MORE_BYTES // 1_000_000} MB of memory; it was given up."
-
-
-def _limit_self() -> None:
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPROF, signal.SIGXCPU):
-        signal.signal(number, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-    if (used := _address_space()) is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (used + MORE_BYTES, used + MORE_BYTES))
-
-
-def _address_space() -> int | None:
-    """Bytes of address space in use, where the system tells (Linux)."""
-    if not sys.platform.startswith("linux"):
-        return None
-    return int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize()
 
 
 def _received(pipe: int, deadline: float) -> bytes | None:

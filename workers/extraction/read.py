@@ -18,6 +18,7 @@ from workers.extraction.document import Document, line, read_document
 from workers.extraction.language import language
 
 MAX_BYTES = 10_000_000
+MOST_CHARACTERS = 400_000  # of text: some 70,000 words, as a novel has; it is matched, compared and indexed whole
 VERSION = 1  # raised when the same page would be read differently
 _OTHER_KINDS = {
     b"%PDF": "a PDF",
@@ -40,6 +41,8 @@ def extract(body: bytes, url: str | None, content_type: str | None = None) -> Ex
     _check_kind(body, content_type)
     document = read_document(decode(body, content_type)[0], url)
     text = read_body(document)
+    if len(text) > MOST_CHARACTERS:
+        raise Rejected("too_big", f"The text has {len(text)} characters; at most {MOST_CHARACTERS} are read.")
     title = metadata.title(document)
     verdict.check(document, title, text)
     return _extracted(document, title or line(text.split("\n", 1)[0], 200), _below_headline(text, title))

@@ -8,7 +8,7 @@ from collections import deque
 from email.utils import parseaddr
 from urllib.parse import unquote
 
-from copytaster.errors import Rejected
+from copytaster.errors import Rejected, shown
 from copytaster.watches import Message
 from workers.notifiers import mime, render
 from workers.notifiers.port import NotTheirs, Outbox, Receipt, notifier
@@ -87,15 +87,18 @@ def mailbox(url: str) -> str:
     """The one mailbox of a ``mailto:`` URL, its domain in ASCII. Raises ``Rejected("bad_channel")``."""
     address = unquote(url.strip().partition(":")[2].partition("?")[0]).strip()
     if "," in address:
-        raise Rejected("bad_channel", f"“{address[:80]}” names several mailboxes; give one mailto: for each.")
+        raise Rejected("bad_channel", f"{shown(address, 80)} names several mailboxes; give one mailto: for each.")
     local, _, domain = address.rpartition("@")
     host = _ascii(domain)
     if not (0 < len(local) <= 64 and _LOCAL.fullmatch(local) and _HOST.fullmatch(host) and len(host) <= 253):
-        raise Rejected("bad_channel", f"“{address[:80]}” is no mail address that can be sent to; check its spelling.")
+        raise Rejected("bad_channel", f"{shown(address, 80)} is no mail address that can be sent to; check its spelling.")
     return f"{local}@{host}"
 
 
 def _ascii(domain: str) -> str:
     import ada_url
 
-    return domain if domain.isascii() else ada_url.idna_to_ascii(domain).decode()
+    try:
+        return domain if domain.isascii() else ada_url.idna_to_ascii(domain).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return ""

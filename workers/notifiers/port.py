@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Protocol, TypeVar
 
-from copytaster.errors import Permanent, Rejected, Transient
+from copytaster.errors import Permanent, Rejected, Transient, shown
 from copytaster.guard import Guard
 from copytaster.watches import Message
 
@@ -117,7 +117,7 @@ class Notifiers:
 def _factory_for(url: str) -> Factory:
     scheme, colon, _ = url.strip().partition(":")
     if not colon or not scheme[:1].isalpha() or not scheme.isascii() or any(mark in scheme for mark in "/?#@ "):
-        raise Rejected("bad_channel", f"“{url[:80]}” is no address; write mailto:you@example.org or https://…")
+        raise Rejected("bad_channel", f"{shown(url, 80)} is no address; write mailto:you@example.org or https://…")
     _load_package()
     return _registry.get(scheme.lower()) or _registry[ANY_SCHEME]
 
