@@ -60,7 +60,7 @@ class Reconciler:
     def _mine(self) -> bool:
         seconds = max(3 * self.every_seconds, 5)
         with self.store.write() as tx:
-            if lost := clock.set_back(tx, LEASE, seconds):
+            if lost := clock.went_back(tx):
                 moved = clock.bring_forward(tx, lost)
                 log.warning(
                     "the store's clock was set back by %.0f s; %d rows are due by the new time now", lost.total_seconds(), moved

@@ -5,14 +5,16 @@ It owns that repair of rows; it must not know what any of them is due for.
 
 import datetime as dt
 
-from sqlalchemy import BigInteger, Column, Interval, Table, literal, select, type_coerce, update
+from sqlalchemy import BigInteger, Column, Interval, Table, literal, type_coerce, update
 
+from copytaster.store import marks
 from copytaster.store.db import Tx
 from copytaster.store.schema import articles, channels, deliveries, endpoints, hosts, leases, links, messages, pages, sources
 from copytaster.store.types import MICROSECOND
 
 SLACK = dt.timedelta(seconds=5)  # name servers of time shift a clock by less all the time
-AHEAD = dt.timedelta(hours=1)  # what was due later than this may as well come late
+WORTH = 10  # what would be late by less than a tenth of its own wait is left alone: there may be millions of it
+MARK = "clock"
 SCHEDULES: tuple[tuple[Table, str], ...] = (
     (endpoints, "due_at"),
     (hosts, "due_at"),
@@ -29,29 +31,29 @@ SCHEDULES: tuple[tuple[Table, str], ...] = (
 )
 
 
-def set_back(tx: Tx, lease: str, seconds: float) -> dt.timedelta:
-    """By how much the store's clock went back since this lease, always taken for ``seconds``, was last taken; 0: it did not.
-
-    Nobody can hold it for longer from now on than it is taken for.
-    """
-    until = tx.conn.execute(select(leases.c.leased_until).where(leases.c.name == lease)).scalar()
-    ahead = until - tx.now - dt.timedelta(seconds=seconds) if until else dt.timedelta()
-    return ahead if ahead > SLACK else dt.timedelta()
+def went_back(tx: Tx) -> dt.timedelta:
+    """By how much the store's clock is behind what it was when this was last asked; 0: it goes on."""
+    seen = marks.get(tx, MARK).at
+    marks.put(tx, MARK, marks.Mark(tx.now))
+    return seen - tx.now if seen and seen - tx.now > SLACK else dt.timedelta()
 
 
 def bring_forward(tx: Tx, by: dt.timedelta) -> int:
-    """Moves all that is planned for the next while back by as much as the clock; returns how many rows.
+    """What was due by the time before is due now, and what was planned for later waits no longer than it would have;
+    returns how many rows moved.
 
     A delivery is planned by the hour of a wall (a digest, the end of a quiet night), so only what was due already is due now.
+    What was leased in the moment between the jump and this look may be taken by another, too: a repeat, by the same id.
     """
-    moved = 0
+    seen, moved = tx.now + by, 0
     for table, name in SCHEDULES:
         column = table.c[name]
-        soon = (column > tx.now) & (column <= tx.now + by + AHEAD)
+        waited, soon = (column > tx.now) & (column <= seen), (column > seen) & (column <= seen + by * WORTH)
+        moved += tx.conn.execute(update(table).where(waited).values({name: tx.now})).rowcount
         moved += tx.conn.execute(update(table).where(soon).values({name: _earlier(tx, column, by)})).rowcount
     due = deliveries.c.due_at
-    waited = (deliveries.c.state == "pending") & (due > tx.now) & (due <= tx.now + by)
-    return moved + tx.conn.execute(update(deliveries).where(waited).values(due_at=tx.now)).rowcount
+    owed = (deliveries.c.state == "pending") & (due > tx.now) & (due <= seen)
+    return moved + tx.conn.execute(update(deliveries).where(owed).values(due_at=tx.now)).rowcount
 
 
 def _earlier(tx: Tx, column: "Column[dt.datetime]", by: dt.timedelta) -> object:
