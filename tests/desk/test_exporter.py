@@ -48,7 +48,7 @@ def exporter(store, ticks):
 def samples(exporter):
     text = generate_latest(exporter.registry()).decode()
     return {
-        (sample.name, *(sample.labels[label] for label in GAUGES[family.name][1])): sample.value
+        (sample.name, *(sample.labels[label] for label in GAUGES[sample.name][1])): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
