@@ -62,10 +62,12 @@ class World:
     too_early: set[Pair] = field(default_factory=set)  # read before their watch was saved
 
     @classmethod
-    def of(cls, seed: int = 7, *, hosts: int = 4, pages: int = 12, watches: int = 40, words: int = 3000) -> "World":
+    def of(
+        cls, seed: int = 7, *, hosts: int = 4, pages: int = 12, watches: int = 40, words: int = 3000, late: int = 0
+    ) -> "World":
         """The same for the same seed; the watches hit most pages somewhere, none of them many."""
         rng = random.Random(seed)
-        known, made = vocabulary(rng, words), cls()
+        known, made = vocabulary(rng, words), cls(late=late)
         for number in range(hosts):
             made.add_site(Site(f"site{number}.example"), rng, known, pages)
         made.watches = rare_queries([each.text for each in made.articles.values()], watches, random.Random(seed + 1))
@@ -86,7 +88,11 @@ class World:
 
     @property
     def feeds(self) -> list[str]:
-        return [f"{site.url}feed.xml" for site in self.sites]
+        return [f"{site.url}feed.xml" for site in self.sites[: len(self.sites) - self.late]]
+
+    @property
+    def late_feeds(self) -> list[str]:
+        return [f"{site.url}feed.xml" for site in self.sites[len(self.sites) - self.late :]]
 
     def truth(self) -> set[Pair]:
         """What must be told: every article against every watch by brute force, from what was written and not what was read."""

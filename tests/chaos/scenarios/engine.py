@@ -12,7 +12,6 @@ from tests.chaos.run import Run
 from tests.chaos.world import World
 
 ASKERS = 2  # processes that index or probe
-SPOILED = "site0.example"
 
 
 def ask(port: int, method: str, path: str, body: dict[str, Any] | None = None) -> None:
@@ -99,14 +98,15 @@ def engine_full(run: Run) -> None:
 
 @scenario("F9", "Elasticsearch refuses one article for its mapping")
 def engine_mapping(run: Run) -> None:
-    port, _ = begin(run, pages=25)
-    last = [url for url in run.world.articles if SPOILED in url][-1]
+    port, _ = begin(run, hosts=5, pages=20, late=1)
+    (last, *_) = [url for url in run.world.articles if url.startswith(run.world.sites[-1].url)]
     spoil = {"set": {"field": "revision", "value": "no number", "if": f"ctx.url == '{last}'"}}
     ask(port, "PUT", "/_ingest/pipeline/spoil", {"processors": [spoil]})
     ask(port, "PUT", "/articles/_settings", {"index.default_pipeline": "spoil"})
     run.injected("the cluster makes one document of 100 unfit for its own mapping")
+    run.rig.add_sources(run.world.late_feeds)
     run.must_be_refused[last] = "document"
-    run.settle()
     run.unindexed.add(last)
+    run.settle()
     run.moved("copytaster_refused_total", stage="index")
     run.is_ready()

@@ -9,7 +9,7 @@ from tests.chaos.run import Run
 from tests.chaos.world import World
 
 KILLS = 30
-RECOVERY_SECONDS = 45.0  # a lease and 15 s
+RECOVERY_SECONDS = 45.0  # a lease and 15 s: then alerts come again
 
 # What each kind of process moves, by name and labels.
 METRICS: dict[str, tuple[str, dict[str, str]]] = {
@@ -38,6 +38,10 @@ def random_kills(run: Run, role: str) -> None:
         run.kill(victim)
         time.sleep(run.rng.uniform(0.3, 2.0))
     run.injected(f"{KILLS} kill -9, 0.3 to 2 s apart")
+    began = time.monotonic()
+    before = len(run.rig.received())
+    run.wait(lambda: run.rig.settled() or len(run.rig.received()) > before, RECOVERY_SECONDS, "an alert after the last kill")
+    run.seen(f"alerts again {time.monotonic() - began:.0f} s after the last kill")
     run.settle()
     name, labels = METRICS[role]
     run.moved(name, **labels)
