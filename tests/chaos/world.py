@@ -60,6 +60,7 @@ class World:
     articles: dict[str, Document] = field(default_factory=dict)
     watches: list[tuple[str, str]] = field(default_factory=list)
     too_early: set[Pair] = field(default_factory=set)  # read before their watch was saved
+    late: int = 0  # of the sites, the last: the scenario adds them as sources itself
 
     @classmethod
     def of(
