@@ -73,12 +73,13 @@ def read(body: bytes) -> Notification:
 
 
 def tell(tx: Tx, news: Notification, to: Sequence[str]) -> int:
-    """Puts one notice for each address into the outbox; returns how many were new."""
-    watches.ensure_owner(tx, watches.OPERATOR)
+    """Puts one notice for each address into the outbox; returns how many were new. Raises Rejected where all are switched off."""
+    told_to = watches.operator_channels(tx, to)
+    if not told_to:
+        raise Rejected("nobody_told", "All of operator.to is switched off; `copytaster channel list` says why.")
     title, text = words(news)
     told = 0
-    for url in dict.fromkeys(to):
-        channel = watches.ensure_channel(tx, url, watches.OPERATOR.id)
+    for channel in told_to:
         since = min(each.starts_at for each in news.alerts)
         this, before = (_id(channel.id, news.key, since, at) for at in (tx.now, tx.now - dt.timedelta(seconds=REPEAT_SECONDS)))
         if not _told_lately(tx, before):

@@ -162,6 +162,9 @@ def _tell_operator(web: Web, body: bytes) -> Response:
         news = alertmanager.read(body)
     except Rejected as error:
         return PlainTextResponse(str(error), 400)
-    with web.store.write() as tx:
-        alertmanager.tell(tx, news, web.config.operator.to)
+    try:
+        with web.store.write() as tx:
+            alertmanager.tell(tx, news, web.config.operator.to)
+    except Rejected as error:
+        return PlainTextResponse(str(error), 409)
     return Response(status_code=202)

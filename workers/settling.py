@@ -63,7 +63,7 @@ def give_up(services: Services, lease: MessageLease, why: str, reason: str, *, d
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a message comes to nothing; ``disable``: and its channel with it."""
+    """Why a message comes to nothing; ``disable``: and its channel with it, and all that waits for that."""
 
     why: str
     reason: str
@@ -84,15 +84,13 @@ def bounce(tx: Tx, message_id: MessageId, why: str, *, no_mailbox: bool) -> bool
 
 
 def _end(tx: Tx, message_id: MessageId, channel: Channel, ending: Ending) -> None:
-    failed, why = [message_id], ending.why
+    failed, why = {message_id: ending.attempts}, ending.why
     since = tx.now - dt.timedelta(days=BOUNCE_DAYS)
     dead = ending.disable or (ending.reason == "bounced" and messages.bounces(tx, channel.id, since) >= MOST_BOUNCES)
     if dead and watches.disable(tx, channel.id, why):
-        failed += messages.fail_waiting(tx, channel.id, why)
+        failed |= messages.fail_waiting(tx, channel.id, why)
         packing.tell_owner(tx, channel, why)
-    for each in failed:
+    for each, tried in failed.items():
         deliveries.settle(tx, each, "failed")
-    refusal = refusals.Refusal(
-        stage="deliver", key=message_id, url=channel.url, reason=ending.reason, detail=why, attempts=ending.attempts
-    )
-    refusals.put(tx, refusal)
+        refusal = refusals.Refusal(stage="deliver", key=each, url=channel.url, reason=ending.reason, detail=why, attempts=tried)
+        refusals.put(tx, refusal)

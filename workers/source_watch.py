@@ -111,10 +111,7 @@ def _tell(tx: Tx, operator: Sequence[str], told: Sequence[Told], ended: Sequence
 
 def _listeners(tx: Tx, operator: Sequence[str]) -> list[Channel]:
     """The first channel of each owner and every address of the operator; an address that is both is told once."""
-    if operator:
-        watches.ensure_owner(tx, watches.OPERATOR)
-    mine = [watches.ensure_channel(tx, url, watches.OPERATOR.id) for url in dict.fromkeys(operator)]
-    found = [*watches.first_channels(tx), *(each for each in mine if each.state == "active")]
+    found = [*watches.first_channels(tx), *watches.operator_channels(tx, operator)]
     return list({channel.url: channel for channel in found}.values())
 
 

@@ -184,11 +184,16 @@ def _end(tx: Tx, lease: MessageLease, state: str, detail: str, *, due_at: dt.dat
     return ours
 
 
-def fail_waiting(tx: Tx, channel_id: ChannelId, why: str) -> list[MessageId]:
-    """A channel was disabled: its waiting messages fail, and can be brought back by hand."""
-    waiting = (messages.c.channel_id == channel_id) & (messages.c.state == "pending") & messages.c.lease_token.is_(None)
-    values = {"state": "failed", "due_at": None, "last_error": why}
-    return list(tx.conn.execute(update(messages).where(waiting).values(**values).returning(messages.c.id)).scalars())
+def fail_waiting(tx: Tx, channel_id: ChannelId, why: str) -> dict[MessageId, int]:
+    """A channel was disabled: its waiting messages fail, and can be brought back by hand; each with its attempts.
+
+    One whose sender died waits, too: nobody claims it any more. One that is on its way just now ends by its own answer.
+    """
+    free = messages.c.lease_token.is_(None) | (messages.c.due_at <= tx.now)
+    waiting = (messages.c.channel_id == channel_id) & (messages.c.state == "pending") & free
+    values = {"state": "failed", "due_at": None, "lease_token": None, "last_error": why[:2000]}
+    ended = update(messages).where(waiting).values(**values).returning(messages.c.id, messages.c.attempts)
+    return {row.id: row.attempts for row in tx.conn.execute(ended)}
 
 
 def retry(tx: Tx, message_id: MessageId) -> bool:
@@ -199,6 +204,7 @@ def retry(tx: Tx, message_id: MessageId) -> bool:
         return False
     turn = tx.conn.execute(_NEXT_TURN, {"channel": channel_id, "line": BACK_LINE}).scalar_one()
     values = {"state": "pending", "due_at": tx.now, "lease_token": None, "attempts": 0, "turn": turn}
+    values["sent_at"] = None  # what it took before says nothing of how its channel is now
     return tx.conn.execute(update(messages).where(mine).values(**values)).rowcount == 1
 
 

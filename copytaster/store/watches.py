@@ -49,7 +49,7 @@ def ensure_owner(tx: Tx, owner: Owner = LOCAL) -> None:
 
 def ensure_channel(tx: Tx, url: str, owner_id: OwnerId = LOCAL.id) -> Channel:
     """The owner's channel with this URL, made with a secret of its own at first sight, active again if it was disabled."""
-    channel_id = ChannelId(sha256(f"{owner_id}\n{url}".encode()).hexdigest()[:20])
+    channel_id = _channel_id(url, owner_id)
     values: dict[str, Any] = {"id": channel_id, "owner_id": owner_id, "url": url, "secret": new_secret(), "state": "active"}
     values["created_at"] = tx.now
     on = channels.c.state == "active"  # one that is only said again keeps what is known of it
@@ -58,6 +58,20 @@ def ensure_channel(tx: Tx, url: str, owner_id: OwnerId = LOCAL.id) -> Channel:
     again |= {"state": "active", "reason": None, "active_since": since}
     tx.conn.execute(tx.insert(channels).values(values).on_conflict_do_update(index_elements=["id"], set_=again))
     return by_ids(tx, [channel_id])[channel_id]
+
+
+def operator_channels(tx: Tx, urls: Iterable[str]) -> list[Channel]:
+    """The operator's addresses that are told, made at first sight; one that was switched off stays so until somebody asks."""
+    ids = {url: _channel_id(url, OPERATOR.id) for url in urls}
+    there = by_ids(tx, ids.values())
+    if len(there) < len(ids):
+        ensure_owner(tx, OPERATOR)
+    mine = (there.get(channel_id) or ensure_channel(tx, url, OPERATOR.id) for url, channel_id in ids.items())
+    return [each for each in mine if each.state == "active"]
+
+
+def _channel_id(url: str, owner_id: OwnerId) -> ChannelId:
+    return ChannelId(sha256(f"{owner_id}\n{url}".encode()).hexdigest()[:20])
 
 
 def by_ids(tx: Tx, ids: Iterable[str]) -> dict[ChannelId, Channel]:

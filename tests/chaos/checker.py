@@ -108,7 +108,7 @@ def repeats_of(received: Sequence[Mapping[str, Any]]) -> int:
 
 def _refused(run: Evidence) -> Verdict:
     listed = {each["url"]: each for each in run.refused}
-    bare = [url for url, each in listed.items() if not (each["stage"] and each["reason"] and each["attempts"] >= 1)]
+    bare = [url for url, each in listed.items() if not (each["stage"] and each["reason"] and each["attempts"] >= _tries(each))]
     wanted = {url: reason for url, reason in run.must_be_refused.items() if url not in listed or listed[url]["reason"] != reason}
     unasked = {url: each["reason"] for url, each in listed.items() if url not in run.must_be_refused}
     gone = run.written - run.stored.keys() - listed.keys()
@@ -117,6 +117,11 @@ def _refused(run: Evidence) -> Verdict:
         if which:
             why += f", {len(which)} {what}{_some(which.items() if isinstance(which, dict) else which)}"
     return Verdict("I5", not (bare or wanted or unasked or gone), why)
+
+
+def _tries(refused: Mapping[str, Any]) -> int:
+    """At least so many; a message whose channel was switched off before its first try had none."""
+    return 0 if refused["stage"] == "deliver" else 1
 
 
 def _index(run: Evidence) -> Verdict:

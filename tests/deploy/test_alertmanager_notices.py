@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from copytaster.config import Config
 from copytaster.errors import Rejected
+from copytaster.store import watches
 from copytaster.store.schema import messages
 from desk import alertmanager
 from desk.serving import Web
@@ -111,6 +112,20 @@ def test_where_nobody_could_be_told_alertmanager_learns_it(post):
     answer = post(notification(), to=())
     assert answer.status_code == 409
     assert "operator.to" in answer.text
+
+
+def test_an_address_of_the_operator_that_wants_no_more_is_not_switched_on_by_the_next_alert(post, store):
+    with store.write() as tx:
+        gone, _ = watches.operator_channels(tx, [MAIL, HOOK])
+        watches.disable(tx, gone.id, "410 Gone")
+    assert post(notification()).status_code == 202
+    assert len(outbox(store)) == 1
+    with store.write() as tx:
+        assert watches.by_ids(tx, [gone.id])[gone.id].state == "disabled"
+    answer = post(notification(), to=(MAIL,))
+    assert answer.status_code == 409
+    assert "switched off" in answer.text
+    assert len(outbox(store)) == 1
 
 
 # -- what is taken ----------------------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ import pytest
 
 from copytaster.config import Config
 from copytaster.guard import Guard
-from copytaster.store import Store, channels, messages, refusals, watches
+from copytaster.store import Store, channels, messages, refusals, schema, watches
 from copytaster.store.messages import Senders
 from copytaster.store.processes import Progress
 from copytaster.watches import OPEN_AFTER, MessageId
+from desk import resending
 from desk.loopback import Listener
 from desk.sinks import verify
 from search.sqlite import SqliteSearch
@@ -219,8 +220,49 @@ def test_an_owner_without_another_channel_is_told_by_what_is_shown(office, caplo
     assert "no other channel" in caplog.text
     assert "/gone" not in caplog.text
     with office.store.read() as tx:
-        assert [each.reason for each in refusals.every(tx)] == ["gone"]
+        assert {each.key: (each.reason, each.attempts) for each in refusals.every(tx)} == {"m1": ("gone", 1), "m2": ("gone", 0)}
         assert channels.counts(tx) == {"disabled": 1}
+
+
+def test_what_waits_for_a_channel_that_is_switched_off_is_listed_each_with_its_attempts_and_comes_back(office):
+    channel = office.channel("/gone")
+    office.put(channel, "held", "m1", "m2", "m3")
+    with office.store.write() as tx:
+        assert messages.claim(tx, "dead", seconds=30).message.id == "held"
+    office.clock.advance(31)
+    office.endpoints.answers["/gone"] = (410, {})
+    with office.store.write() as tx:
+        tx.conn.execute(schema.messages.update().where(schema.messages.c.id == "held").values(turn=9))
+    office.run()
+    with office.store.read() as tx:
+        listed = refusals.every(tx)
+        assert {(each.key, each.attempts) for each in listed} == {("held", 1), ("m1", 1), ("m2", 0), ("m3", 0)}
+        assert {each.url for each in listed} == {channel.url}
+    assert office.standing(channel).waiting == 0
+    del office.endpoints.answers["/gone"]
+    with office.store.write() as tx:
+        assert all(resending.bring_back(tx, each) for each in listed)
+    office.run()
+    assert {headers["webhook-id"] for _, _, headers, _ in office.endpoints.asked[1:]} == {"held", "m1", "m2", "m3"}
+    with office.store.read() as tx:
+        assert refusals.every(tx) == []
+
+
+def test_a_message_that_is_sent_again_does_not_vouch_for_its_dead_channel(office):
+    dead = office.channel("/dead")
+    office.put(dead, "m0")
+    office.run()
+    office.clock.advance(1)
+    office.endpoints.answers["/dead"] = (500, {})
+    with office.store.write() as tx:
+        messages.retry(tx, MessageId("m0"))
+        assert messages.get(tx, "m0")["sent_at"] is None
+    office.run()
+    office.clock.advance(6)
+    office.run()
+    office.ride(110, step=300)
+    standing = office.standing(dead)
+    assert (standing.state, standing.waiting) == ("disabled", 0)
 
 
 def test_both_keys_sign_while_one_is_being_changed(office):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copytaster.store import messages, refusals, sources, troubles
+from copytaster.store import messages, refusals, sources, troubles, watches
 from copytaster.store.schema import messages as message_table
 from scrapers import rhythm
 from tests.desk import news_world as world
@@ -296,6 +296,19 @@ def test_a_block_is_told_with_its_kind_and_its_end_without_a_find(store, fake_cl
     assert [each["text"] for each in ended] == ["gazette: it was blocked for 2 hours."] * 2
     with store.read() as tx:
         assert troubles.by_kind(tx) == {}
+    assert gazette
+
+
+def test_an_address_of_the_operator_that_was_switched_off_is_not_switched_on_by_a_notice(store, fake_clock, gazette):
+    with store.write() as tx:
+        (gone,) = watches.operator_channels(tx, ["mailto:op@example.org"])
+        watches.disable(tx, gone.id, "410 Gone")
+    fake_clock.advance(60)
+    failing(store, 2, 4)
+    assert report(store, ["mailto:op@example.org", "mailto:other@example.org"]) == ["gazette"]
+    assert len(notices(store)) == 1
+    with store.read() as tx:
+        assert watches.by_ids(tx, [gone.id])[gone.id].state == "disabled"
     assert gazette
 
 
