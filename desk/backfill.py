@@ -19,7 +19,7 @@ from scrapers.discovery.boxed import parse_feed_boxed
 from scrapers.discovery.feeds import links_of
 from scrapers.discovery.find import guesses
 from scrapers.discovery.sitemaps import MAX_DEPTH, Sitemap, SitemapChild, parse_sitemap
-from scrapers.robots import Robots
+from scrapers.robots import GLOBAL, Robots
 from scrapers.sites import rules_for
 
 MOST_SITEMAPS = 1_000
@@ -97,7 +97,7 @@ class Past:
         known = [endpoint.url for endpoint in self._known if endpoint.kind == "sitemap"]
         parts = urlsplit(self._source.url)
         robots = self._answer(f"{parts.scheme}://{parts.netloc}/robots.txt", quiet=True)
-        named = Robots.parse(robots.body, robots.url).sitemaps if robots else ()
+        named = Robots.parse(robots.body, GLOBAL, robots.url).sitemaps if robots else ()
         found = list(dict.fromkeys([*known, *named]))
         return found or [url for url in guesses(self._source.url) if "sitemap" in url]
 

@@ -84,11 +84,10 @@ def _feed(line: Line) -> Answer:
 def _robots(line: Line) -> Answer:
     from scrapers.robots import Robots
 
-    rules = Robots.parse(_data(line))
-    agent = _text(line, "agent")
+    rules = Robots.parse(_data(line), _text(line, "agent"))
     return {
-        "allowed": rules.allowed(agent, _text(line, "url")),
-        "crawl_delay": rules.crawl_delay(agent),
+        "allowed": rules.allowed(_text(line, "url")),
+        "crawl_delay": rules.delay_seconds,
         "sitemaps": list(rules.sitemaps),
     }
 

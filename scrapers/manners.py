@@ -24,6 +24,7 @@ FRESH = dt.timedelta(days=1)
 RETRY = dt.timedelta(minutes=10)  # after a 5xx or silence: nothing is fetched meanwhile, so look sooner
 MAX_CRAWL_DELAY_SECONDS = 60.0
 REMEMBERED_HOSTS = 2_000
+REMEMBERED_PIECES = 400_000  # of the rules of all hosts, some 80 MB; a host forgotten is asked of the store again
 UNREACHABLE = 0  # kept as the status where nothing answered
 
 Kept = tuple[int, bytes, dt.datetime]
@@ -48,6 +49,7 @@ class RobotsMiddleware:
         self._crawler = crawler
         self._agent = product_token(crawler.settings["USER_AGENT"])
         self._rules: OrderedDict[str, Rules] = OrderedDict()
+        self._held = 0  # pieces of rules in all
         self._readings: dict[str, asyncio.Task[Rules]] = {}
         self.recall: Callable[[str], Awaitable[Kept | None]] = _nothing
         self.keep: Callable[[str, int, bytes], None] = lambda *_: None
@@ -64,7 +66,7 @@ class RobotsMiddleware:
     def crawl_delay(self, host: str) -> float:
         """What the host's robots.txt asks for, in seconds, bounded."""
         rules = self._rules.get(host)
-        asked = rules.robots.crawl_delay(self._agent) if rules and rules.robots else None
+        asked = rules.robots.delay_seconds if rules and rules.robots else None
         return min(asked or 0.0, MAX_CRAWL_DELAY_SECONDS)
 
     async def process_request(self, request: Request) -> None:
@@ -77,7 +79,7 @@ class RobotsMiddleware:
         if rules.robots is None:
             said = f"answers {rules.status}" if rules.status else "does not answer"
             raise Transient(f"{host}/robots.txt {said}, so nothing is fetched there until it does.")
-        if not rules.robots.allowed(self._agent, request.url):
+        if not rules.robots.allowed(request.url):
             raise Rejected("robots", f"{host}/robots.txt does not allow {self._agent} to fetch {request.url}.")
 
     async def _read_once(self, host: str, request: Request) -> Rules:
@@ -115,13 +117,20 @@ class RobotsMiddleware:
     def _remember(self, host: str, kept: Kept) -> Rules:
         status, body, at = kept
         meaning = _meaning(status)
-        parsed = None if meaning == "disallow_all" else Robots.parse(body if meaning == "parse" else b"")
+        parsed = None if meaning == "disallow_all" else Robots.parse(body if meaning == "parse" else b"", self._agent)
         rules = Rules(status, parsed, _stale_at(status, at))
+        self._held -= _weight(self._rules.get(host))
         self._rules[host] = rules
         self._rules.move_to_end(host)
-        while len(self._rules) > REMEMBERED_HOSTS:
-            self._rules.popitem(last=False)
+        self._held += _weight(rules)
+        while len(self._rules) > 1 and (len(self._rules) > REMEMBERED_HOSTS or self._held > REMEMBERED_PIECES):
+            self._held -= _weight(self._rules.popitem(last=False)[1])
         return rules
+
+
+def _weight(rules: Rules | None) -> int:
+    """In pieces of rules: one rule may have eight thousand."""
+    return sum(len(rule.pieces) for rule in rules.robots.rules) if rules and rules.robots else 0
 
 
 def _stale_at(status: int, read_at: dt.datetime) -> dt.datetime:

@@ -5,7 +5,7 @@ It owns the rules of that file and what each failure to get it means; it must no
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,6 +13,8 @@ from scrapers.resolving import http_only
 
 MAX_BYTES = 500 * 1024  # RFC 9309 2.5: at least 500 KiB must be read; the rest is not
 MAX_REDIRECTS = 5
+MAX_RULES = 20_000  # for one agent; the largest files of the field hold some thousand, and each rule is asked for each address
+MAX_SITEMAPS = 1_000
 _MAX_LINE = 2083 * 8 - 1  # as the reference parser: longer lines are cut, not refused
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _TOKEN = re.compile(rb"[a-zA-Z_-]*")
@@ -50,57 +52,70 @@ class Rule:
         return not self.anchored or (len(path) - len(rest[-1]) >= at and path.endswith(rest[-1]))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Robots:
-    """A parsed robots.txt. ``sitemaps`` are as printed, made absolute where the file's own URL is known."""
+    """What a robots.txt asks of one agent. ``rules``: the first that matches decides. ``delay_seconds``: between requests; not in
+    the RFC, but widely printed. ``sitemaps``: as printed, made absolute where the file's own URL is known.
+    """
 
-    rules: dict[str, list[Rule]] = field(default_factory=dict)  # by product token in lower case
-    delays: dict[str, float] = field(default_factory=dict)
-    sitemaps: tuple[str, ...] = ()
+    rules: Sequence[Rule] = ()
+    delay_seconds: float | None = None
+    sitemaps: Sequence[str] = ()
 
     @classmethod
-    def parse(cls, data: bytes, url: str | None = None) -> "Robots":
-        """Never fails: what is no rule is skipped, and an HTML page has none."""
-        robots = cls()
-        agents: list[str] = []
-        sitemaps: list[str] = []
-        in_rules = False
+    def parse(cls, data: bytes, agent: str, url: str | None = None) -> "Robots":
+        """For ``agent`` (a product token). Never fails: what is no rule is skipped, and an HTML page has none.
+
+        Groups of others are read past: 17,000 agents with 20,000 rules fit into 500 KiB.
+        """
+        named = {agent.lower(): _Group(), GLOBAL: _Group()}
+        here: list[_Group] = []  # of those, whom the lines are for
+        agents_end = True
+        sitemaps: dict[str, None] = {}
         for key, value in _lines(data):
             if key.startswith(_AGENT_KEYS):
-                agents = [*([] if in_rules else agents), _agent(value)]
-                robots.rules.setdefault(agents[-1], [])
-                in_rules = False
+                here, agents_end = [] if agents_end else here, False
+                group = named.get(_agent(value))
+                if group is not None and group not in here:
+                    group.is_named = True
+                    here.append(group)
             elif key.startswith((b"allow", *_DISALLOW_KEYS)):
-                in_rules = in_rules or bool(agents)
-                for agent in agents:
-                    robots.rules[agent] += _rules(key.startswith(b"allow"), value)
-            elif key.startswith(_SITEMAP_KEYS):
-                sitemaps.append(value.decode("utf-8", "replace"))
+                agents_end = True
+                for group in here:
+                    group.note(key.startswith(b"allow"), value)
+            elif key.startswith(_SITEMAP_KEYS) and value and len(sitemaps) < MAX_SITEMAPS:
+                sitemaps[value.decode("utf-8", "replace")] = None
             elif key == b"crawl-delay":
-                robots.delays |= dict.fromkeys(agents, _seconds(value))
-        robots.sitemaps = tuple(http_only(place, url) or place for place in dict.fromkeys(sitemaps) if place)
-        for rules in robots.rules.values():
-            rules.sort(key=lambda rule: (-rule.weight, not rule.allow))  # the first that matches decides
-        return robots
+                for group in here:
+                    group.delay_seconds = _seconds(value)
+        own = named[agent.lower()]
+        obeyed = own if own.is_named else named[GLOBAL]  # a group of our own name hides the one for everybody, even an empty one
+        return cls(obeyed.rules(), obeyed.delay_seconds or None, tuple(http_only(place, url) or place for place in sitemaps))
 
-    def allowed(self, agent: str, url: str) -> bool:
-        """Whether ``agent`` (a product token) may fetch the URL, which is matched as given, not escaped first."""
-        rules = self._of(agent)
-        if not rules:
+    def allowed(self, url: str) -> bool:
+        """Whether the agent may fetch the URL, which is matched as given, not escaped first."""
+        if not self.rules:
             return True
         path = path_of(url)
-        return next((rule.allow for rule in rules if rule.matches(path)), True)
+        return next((rule.allow for rule in self.rules if rule.matches(path)), True)
 
-    def crawl_delay(self, agent: str) -> float | None:
-        """Seconds between requests that the site asks of ``agent``; not in the RFC, but widely printed."""
-        name = agent.lower()
-        delay = self.delays.get(name if name in self.rules else GLOBAL, 0.0)
-        return delay or None
 
-    def _of(self, agent: str) -> list[Rule]:
-        """A group of our own name hides the one for everybody, even where it holds no rule."""
-        own = self.rules.get(agent.lower())
-        return self.rules.get(GLOBAL, []) if own is None else own
+@dataclass(slots=True, eq=False)
+class _Group:
+    """All that is printed for one agent, in however many groups."""
+
+    is_named: bool = False
+    delay_seconds: float = 0.0
+    _noted: dict[tuple[bool, str], None] = field(default_factory=dict)  # of each kind once, as they may be printed 38,000 times
+
+    def note(self, allow: bool, value: bytes) -> None:
+        if len(self._noted) < MAX_RULES:
+            self._noted |= dict.fromkeys((allow, pattern) for pattern in _patterns(allow, value))
+
+    def rules(self) -> Sequence[Rule]:
+        """The longest first, and of two as long that which allows."""
+        rules = [_rule(allow, pattern) for allow, pattern in self._noted]
+        return tuple(sorted(rules, key=lambda rule: (-rule.weight, not rule.allow)))
 
 
 def decide(status: int | None) -> Decision:
@@ -141,7 +156,7 @@ def _lines(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         if not data.startswith(mark):
             break
         data = data[1:]
-    for line in _LINE_END.split(data):
+    for line in filter(None, _LINE_END.split(data)):
         text = line[:_MAX_LINE].partition(b"#")[0].strip()
         key, colon, value = text.partition(b":")
         if not colon:
@@ -159,16 +174,13 @@ def _agent(value: bytes) -> str:
     return _TOKEN.match(value)[0].decode().lower()  # type: ignore[index] # it matches the empty string too
 
 
-def _rules(allow: bool, value: bytes) -> list[Rule]:
-    """None for an empty pattern; two where Allow names an index page, which is also the folder itself."""
+def _patterns(allow: bool, value: bytes) -> list[str]:
+    """None for an empty one; two where Allow names an index page, which is also the folder itself."""
     pattern = _ESCAPE.sub(_escaped, value).decode("ascii")
-    if not pattern:
-        return []
-    rules = [_rule(allow, pattern)]
     slash = pattern.rfind("/")
     if allow and slash >= 0 and pattern.startswith("/index.htm", slash):
-        rules.append(_rule(allow, pattern[: slash + 1] + "$"))
-    return rules
+        return [pattern, pattern[: slash + 1] + "$"]
+    return [pattern] if pattern else []
 
 
 def _rule(allow: bool, pattern: str) -> Rule:

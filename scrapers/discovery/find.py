@@ -75,7 +75,7 @@ class _Search:
             if self.left <= 0 or key in self.asked:
                 return None
             self.asked.add(key)
-            if not self.robots.allowed(self.agent, candidate.url):
+            if not self.robots.allowed(candidate.url):
                 raise Rejected("robots", "robots.txt does not let it be fetched")
             self.left -= 1
             weighed = _weighed(candidate, _answer(self.fetch(candidate.url), candidate.url), allow)
@@ -186,7 +186,7 @@ def _robots(search: _Search, url: str) -> list[str]:
     except CopytasterError:
         return []
     if fetched.status == 200:
-        search.robots = Robots.parse(fetched.body, place)
+        search.robots = Robots.parse(fetched.body, search.agent, place)
     return list(search.robots.sitemaps)
 
 

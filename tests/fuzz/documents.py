@@ -76,11 +76,11 @@ def sitemap(data: bytes) -> None:
 
 @target("robots", seeds=lines_of("robots/vectors.jsonl", "robots"), tokens=RULES)
 def robots(data: bytes) -> None:
-    rules = Robots.parse(data, HERE)
     for agent in ("copytaster", "", product_token(text_of(data).encode("utf-8", "replace").decode()[:60])):
-        assert rules.allowed(agent, "http://news.example.org/a/b?c=d") in (True, False)
-        rules.allowed(agent, text_of(data)[:3_000])
-        delay = rules.crawl_delay(agent)
+        rules = Robots.parse(data, agent, HERE)
+        assert rules.allowed("http://news.example.org/a/b?c=d") in (True, False)
+        rules.allowed(text_of(data)[:3_000])
+        delay = rules.delay_seconds
         assert delay is None or 0 < delay < float("inf")
     assert decide(None) == "disallow_all"
 
