@@ -18,7 +18,8 @@ from scrapers.verdicts import Answer, is_html, leads_to_login
 LOOKED_AT = 100_000  # bytes of a page
 SHORT_PAGE = 15_000  # challenges and robot checks are small; a newspaper's page that mentions one is not
 MOST_WORDS = 200  # characters of each text that is kept
-_TITLE = re.compile(r"<title[^>]*>(.{0,2000}?)</title", re.IGNORECASE | re.DOTALL)
+LONGEST_TITLE = 2_000  # characters, its tag included
+_TITLE, _TITLE_END = re.compile(r"<title(?=[\s>])", re.IGNORECASE), re.compile(r"</title", re.IGNORECASE)
 _KEPT_OFF = frozenset({401, 402, 403, 407, 429, 451})
 _GONE = frozenset({404, 410})
 _PARKING_HOSTS = re.compile(
@@ -143,8 +144,13 @@ def evidence_of(answer: Answer) -> Evidence:
 
 
 def title_of(page: str) -> str | None:
-    found = _TITLE.search(page)
-    return (clean(html.unescape(found[1])) or None) if found else None
+    """Of the first ``<title`` alone: one that never ends, 12,000 times in a page, took seconds to be looked for."""
+    begun = _TITLE.search(page)
+    if begun is None:
+        return None
+    said = page[begun.end() : begun.end() + LONGEST_TITLE].partition(">")[2]
+    ended = _TITLE_END.search(said)
+    return (clean(html.unescape(said[: ended.start()])) or None) if ended else None
 
 
 def clean(text: str, most: int = MOST_WORDS) -> str:

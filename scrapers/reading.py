@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from scrapy.http import Response
 
 from copytaster.errors import Rejected
-from copytaster.news import Evidence, Link, Source
+from copytaster.news import Evidence, Link, Source, TroubleKind
 from scrapers.admission import HostBusyError
 from scrapers.articles import answer_of, header
 from scrapers.diagnosis import clean, diagnose, diagnose_empty, evidence_of, of_reason
@@ -28,7 +28,7 @@ from scrapers.jobs import Job, Reading, ReadingFailed
 from scrapers.middlewares import PERMANENT
 from scrapers.sites import rules_for
 from scrapers.troubles import verdict_of
-from scrapers.verdicts import Refuse, is_html, judge_status, retry_after_seconds
+from scrapers.verdicts import Answer, Refuse, is_html, judge_status, retry_after_seconds
 
 UNCONDITIONAL_EVERY = 20  # some feeds keep their ETag after changing
 MAX_CHILDREN = 50  # sitemaps of an index that one reading follows
@@ -69,11 +69,11 @@ class EndpointReader:
         if response.status == 304:
             return Reading(job=job, unchanged=True, moved_to=moved_to(response), retry_after=asked)
         if response.status != 200:
-            return _failed(job, response, asked)
+            return await self._failed(job, response, asked)
         try:
             return await self._parse(job, response)
         except Rejected as error:
-            return _unread(job, response, error)
+            return await self._unread(job, response, error)
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -83,8 +83,7 @@ class EndpointReader:
         found: dict[str, Any] = await read(job, response)
         rules = rules_for(job.source.url)
         if not found["links"] and not found["total"]:
-            answer = answer_of(job.url, response)
-            found |= {"trouble": diagnose_empty(answer, job.row.kind), "evidence": evidence_of(answer)}
+            found |= await self._seen(job, response, partial(diagnose_empty, kind=job.row.kind))
         found["links"] = [link for link in found["links"] if rules.keep(link)]
         return Reading(
             job=job,
@@ -149,6 +148,20 @@ class EndpointReader:
             except Exception as error:  # noqa: BLE001  one broken child must not hide the others
                 verdict_of(error, child.url)
 
+    async def _failed(self, job: Job, response: Response, asked: float | None) -> ReadingFailed:
+        verdict = judge_status(response.status, response.url, asked)
+        reason, detail = getattr(verdict, "reason", "bad_status"), getattr(verdict, "detail", "")
+        return ReadingFailed(job=job, reason=reason, detail=detail, retry_after=asked, **await self._seen(job, response))
+
+    async def _unread(self, job: Job, response: Response, error: Rejected) -> ReadingFailed:
+        """It answers, with something that is no feed."""
+        return ReadingFailed(job=job, reason=error.reason, detail=f"{job.url}: {error}", **await self._seen(job, response))
+
+    async def _seen(self, job: Job, response: Response, judge: Callable[[Answer], TroubleKind] = diagnose) -> dict[str, Any]:
+        """What is wrong with the answer, and what of it is kept as evidence."""
+        answer = answer_of(job.url, response)
+        return {"trouble": await self._aside(judge, answer), "evidence": await self._aside(evidence_of, answer)}
+
     async def _aside(self, function: Callable[..., T], *args: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(function, *args))
 
@@ -191,27 +204,6 @@ def children_to_follow(children: Sequence[SitemapChild], since: dt.datetime | No
 def seeks_anew(failed: ReadingFailed) -> bool:
     """Whether the site is asked for its feeds again: the second failure in a row is no accident, and later ones come seldom."""
     return failed.trouble in ("moved", "malformed") and failed.job.attempts >= 2
-
-
-def _failed(job: Job, response: Response, asked: float | None) -> ReadingFailed:
-    verdict = judge_status(response.status, response.url, asked)
-    reason = getattr(verdict, "reason", "bad_status")
-    answer = answer_of(job.url, response)
-    return ReadingFailed(
-        job=job,
-        reason=reason,
-        detail=getattr(verdict, "detail", ""),
-        retry_after=asked,
-        trouble=diagnose(answer),
-        evidence=evidence_of(answer),
-    )
-
-
-def _unread(job: Job, response: Response, error: Rejected) -> ReadingFailed:
-    """It answers, with something that is no feed."""
-    answer = answer_of(job.url, response)
-    detail = f"{job.url}: {error}"
-    return ReadingFailed(job=job, reason=error.reason, detail=detail, trouble=diagnose(answer), evidence=evidence_of(answer))
 
 
 def _unanswered(job: Job, error: Exception) -> ReadingFailed:
