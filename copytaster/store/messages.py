@@ -13,7 +13,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from copytaster.store import channels as channel_rows
 from copytaster.store.channels import Condition
 from copytaster.store.db import Tx
-from copytaster.store.schema import attempts, channels, messages
+from copytaster.store.schema import attempts, channels, deliveries, messages, refusals
 from copytaster.store.types import Instant
 from copytaster.watches import ChannelId, Message, MessageId
 
@@ -122,10 +122,21 @@ def claim(tx: Tx, token: str, *, seconds: float, senders: Senders = ANY) -> Mess
     if row is None:
         return None
     channel, condition = channel_rows.claimed(tx, row.channel_id)
-    message = Message(
-        id=row.id, channel=channel, payload=json.loads(row.payload), created_at=row.created_at, attempts=row.attempts
-    )
+    payload = json.loads(row.payload)
+    message_id = _renamed(tx, row.id, payload.get("id", row.id))
+    message = Message(id=message_id, channel=channel, payload=payload, created_at=row.created_at, attempts=row.attempts)
     return MessageLease(message, token, row.kind, condition)
+
+
+def _renamed(tx: Tx, old: MessageId, new: MessageId) -> MessageId:
+    """What was redacted after an attempt goes out under the id that its payload was given then, and never again under the old."""
+    if new != old:
+        tx.conn.execute(update(messages).where(messages.c.id == old).values(id=new))
+        for column in (deliveries.c.message_id, attempts.c.message_id):
+            tx.conn.execute(update(column.table).where(column == old).values({column: new}))
+        refused = (refusals.c.stage == "deliver") & (refusals.c.key == old)
+        tx.conn.execute(update(refusals).where(refused).values(key=new))
+    return new
 
 
 def sent(tx: Tx, lease: MessageLease, detail: str) -> bool:

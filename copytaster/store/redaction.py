@@ -58,15 +58,21 @@ def _rewrite(tx: Tx, message: Record, gone: Collection[str], urls: Collection[st
     if not after["items"]:
         _delete(tx, message.id)
         return True
-    # The receiver may have had the first form without our knowing: another content is another message. One that is on its
-    # way just now keeps its id, for it will most likely have arrived.
-    tried = message.state == "pending" and message.attempts > 0 and message.lease_token is None
-    new_id = f"msg_{secrets.token_hex(12)}" if tried else message.id
-    payload = json.dumps(after | {"id": new_id}, ensure_ascii=False, separators=(",", ":"))
-    tx.conn.execute(update(messages).where(messages.c.id == message.id).values(id=new_id, payload=payload))
-    for table in (deliveries, attempts):
-        tx.conn.execute(update(table).where(table.c.message_id == message.id).values(message_id=new_id))
+    payload = json.dumps(after | {"id": _id_of(tx, message, before)}, ensure_ascii=False, separators=(",", ":"))
+    tx.conn.execute(update(messages).where(messages.c.id == message.id).values(payload=payload))
     return True
+
+
+def _id_of(tx: Tx, message: Record, payload: Mapping[str, Any]) -> str:
+    """Another content is another message where the receiver may have had the first form, now or ever before.
+
+    The row keeps its id until it goes out the next time (`messages.claim`): who is sending it just now must find it, and so
+    must a bounce.
+    """
+    known_as: str = payload.get("id", message.id)
+    tried = select(attempts.c.id).where(attempts.c.message_id == message.id).limit(1)
+    told = message.attempts > 0 or message.state != "pending" or tx.conn.execute(tried).first() is not None
+    return f"msg_{secrets.token_hex(12)}" if told and known_as == message.id else known_as
 
 
 def without(payload: Mapping[str, Any], gone: Collection[str], urls: Collection[str]) -> dict[str, Any]:

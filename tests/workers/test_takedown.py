@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from copytaster.errors import Transient
 from copytaster.news import Link, LinkId, Page, SourceId
-from copytaster.store import deliveries, links, pages, redaction, refusals, schema, sources, takedown
+from copytaster.store import deliveries, links, messages, pages, redaction, refusals, schema, sources, takedown
 from copytaster.urls import normalize, url_id
 from desk import backfill
 from search.query import parse
@@ -165,31 +165,64 @@ def test_a_payload_loses_the_item_and_the_copies_and_keeps_the_rest():
     assert left["items"] == [{"article": {"id": "b"}, "copies": [{"url": "http://x/c"}]}]
 
 
-@pytest.mark.parametrize(("state", "attempts", "same"), [("pending", 0, True), ("pending", 2, False), ("sent", 1, True)])
-def test_a_message_with_more_in_it_goes_on_without_it_and_is_another_where_it_was_tried(room, state, attempts, same):
-    gone, kept = article(room), article(room, "http://herald.example/other", "Another", words="quite another tale of ships")
+def two_in_one(room: Newsroom, kept: str, **held) -> str:
+    """Both articles in one message, in such a state; its id."""
     with room.store.write() as tx:
         rows = list(tx.conn.execute(select(schema.messages).order_by(schema.messages.c.created_at)))
         both = {**json.loads(rows[0].payload)}
         both["items"] += json.loads(rows[1].payload)["items"]
+        assert both["items"][1]["article"]["id"] == kept
         tx.conn.execute(schema.attempts.delete())
         tx.conn.execute(schema.messages.delete().where(schema.messages.c.id == rows[1].id))
-        held = {"payload": json.dumps(both), "state": state, "attempts": attempts}
-        tx.conn.execute(schema.messages.update().values(**held))
+        tx.conn.execute(schema.messages.update().values(payload=json.dumps(both), due_at=tx.now, **held))
         tx.conn.execute(schema.deliveries.update().values(message_id=rows[0].id, state="sending"))
+        if held["state"] != "pending":
+            messages.note_attempt(tx, rows[0].id, "sent", "taken")
+    return rows[0].id
+
+
+DIED = {"state": "pending", "attempts": 1, "lease_token": "a sender that died"}
+
+
+@pytest.mark.parametrize(
+    ("held", "same"),
+    [
+        ({"state": "pending", "attempts": 0}, True),
+        ({"state": "pending", "attempts": 2}, False),
+        (DIED, False),
+        ({"state": "sent", "attempts": 1}, False),
+    ],
+)
+def test_a_message_with_more_in_it_goes_on_without_it_and_under_another_id_where_it_was_tried(room, held, same):
+    gone, kept = article(room), article(room, "http://herald.example/other", "Another", words="quite another tale of ships")
+    before = two_in_one(room, kept, **held)
     forget(room)
-    with room.store.read() as tx:
-        (message,) = tx.conn.execute(select(schema.messages))
+    with room.store.write() as tx:
+        if held["state"] == "sent":
+            messages.retry(tx, before)
+        lease = messages.claim(tx, "next", seconds=30)
         states = dict(tx.conn.execute(select(schema.deliveries.c.article_id, schema.deliveries.c.state)).all())
-        named = set(
-            tx.conn.execute(select(schema.deliveries.c.message_id).where(schema.deliveries.c.article_id == kept)).scalars()
-        )
-    payload = json.loads(message.payload)
-    assert [item["article"]["id"] for item in payload["items"]] == [kept]
-    assert (message.id == rows[0].id) is same
-    assert payload["id"] == message.id
-    assert named == {message.id}
+        named = select(schema.deliveries.c.message_id).where(schema.deliveries.c.article_id == kept)
+        assert tx.conn.execute(named).scalars().all() == [lease.message.id]
+        assert {row.message_id for row in tx.conn.execute(select(schema.attempts))} <= {lease.message.id}
+    assert [item["article"]["id"] for item in lease.message.payload["items"]] == [kept]
+    assert (lease.message.id == before) is same
+    assert lease.message.payload["id"] == lease.message.id
     assert states == {gone: "cancelled", kept: "sending"}
+
+
+def test_who_sends_a_message_while_it_is_redacted_settles_it_and_a_replay_has_another_id(room):
+    article(room)
+    kept = article(room, "http://herald.example/other", "Another", words="quite another tale of ships")
+    before = two_in_one(room, kept, state="pending", attempts=0)
+    with room.store.write() as tx:
+        lease = messages.claim(tx, "sender", seconds=30)
+    forget(room)
+    with room.store.write() as tx:
+        assert messages.sent(tx, lease, "taken")
+        messages.retry(tx, before)
+        again = messages.claim(tx, "next", seconds=30)
+    assert again.message.id == again.message.payload["id"] != before
 
 
 def test_an_index_that_is_away_leaves_everything_where_it_was(room, monkeypatch):
