@@ -85,7 +85,8 @@ def canonical(href: str) -> str:
     path, _, query = _escapes(tail).partition("?")
     if ";" in path and (shorter := _PATH_SESSION.sub("", path)) != path:
         return normalize(f"{scheme}://{authority}/{shorter}?{query}")  # ``/a/.;sid=1/`` leaves a dot segment
-    query = "&".join(part for part in query.split("&") if not _is_noise(part))
+    if query:
+        query = "&".join(part for part in query.split("&") if not _is_noise(part))
     return f"{scheme}://{_authority(authority)}/{path}{'?' if query else ''}{query}"
 
 

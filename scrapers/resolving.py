@@ -3,6 +3,8 @@
 from copytaster.errors import Rejected
 from copytaster.urls import resolve
 
+_WHOLE = ("http://", "https://")
+
 
 def absolute(url: str, base: str) -> str | None:
     """The address against its base; as given where there is no base to resolve with; ``None`` for nothing."""
@@ -21,7 +23,7 @@ def http_only(url: str, base: str | None = None) -> str | None:
     if not url:
         return None
     try:
-        href = resolve(url, base)
+        href = resolve(url, None if url.startswith(_WHOLE) else base)  # to join costs twice as much
     except Rejected:
         return None
-    return href if href.startswith(("http://", "https://")) else None
+    return href if href.startswith(_WHOLE) else None

@@ -6,6 +6,7 @@ It owns how a string of a feed is read; it must not know which kind of document 
 import datetime as dt
 import re
 import time
+from functools import lru_cache
 
 from lxml import etree
 
@@ -62,8 +63,7 @@ def text_of(markup: str) -> str:
 
 def printed_w3c(raw: str) -> Printed | None:
     """A date of sitemaps, JSON Feed and Atom (W3C-DTF), with the offset that it carries; ``None`` if it is not one."""
-    found = _W3C.match(raw.strip())
-    if not found:
+    if not raw or not (found := _W3C.match(raw.strip())):
         return None
     year, month, day, hour, minute, second, zone = found.groups()
     try:
@@ -90,6 +90,7 @@ def printed_struct(raw: str, parsed: time.struct_time | None) -> Printed | None:
     return Printed(at, offset_of(raw))
 
 
+@lru_cache(maxsize=1024)
 def offset_of(raw: str) -> int | None:
     """The minutes of a zone at the end of a date, or ``None`` where it names none."""
     raw = raw.strip().upper()
@@ -102,8 +103,9 @@ def offset_of(raw: str) -> int | None:
 
 
 def _at(naive: dt.datetime, offset_minutes: int | None) -> Printed:
-    shift = dt.timedelta(minutes=offset_minutes or 0)
-    return Printed((naive - shift).replace(tzinfo=dt.UTC), offset_minutes)
+    if offset_minutes:
+        naive -= dt.timedelta(minutes=offset_minutes)
+    return Printed(naive.replace(tzinfo=dt.UTC), offset_minutes)
 
 
 def _words(tree: etree._Element) -> list[str]:

@@ -3,10 +3,11 @@
 It owns the formats and the caps; it must not fetch the children that an index names.
 """
 
+import contextlib
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,8 @@ MAX_DEPTH = 3  # of indexes in indexes
 _MAX_RATIO = 200  # 50,000 addresses of one pattern pack 43 to 1, bombs 1,000 to 1
 _FREE_BYTES = 10_000_000  # below this any ratio is harmless
 _MAX_NODES = 20_000  # in one entry: a thousand images have five thousand; 8 MB of ``<a/>`` would be 1 GB of tree
+_CHUNK = 65_536
+_HEAD_BYTES = 65_536  # comments before the root are common, longer ones are not
 _FEED_ROOTS = frozenset({"rss", "feed", "rdf", "channel"})
 _TEXT_URL = re.compile(r"https?://\S+\Z")
 
@@ -98,65 +101,92 @@ def _too_big(limit: int) -> Rejected:
 
 
 def _root(data: bytes) -> str:
-    for _, node in _walk(data, ("start",)):
-        return _name(node)
-    return ""
+    entries = _Entries("")
+    for _ in _rows(data[:_HEAD_BYTES], entries):
+        pass
+    return entries.root
 
 
-def _walk(data: bytes, events: Sequence[str]) -> Iterator[tuple[str, etree._Element]]:
-    """No entities, no DTD, no network, no huge trees; what is ill-formed ends the walk where it breaks for good."""
-    source = io.BytesIO(data)
-    walk = etree.iterparse(
-        source,
-        events=tuple(events),  # type: ignore[arg-type]
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        recover=True,
-        remove_comments=True,
-        remove_pis=True,
+def _rows(data: bytes, entries: "_Entries") -> Iterator[dict[str, str]]:
+    """Each entry as {local name: text}. No entities, no DTD, no network; what is ill-formed ends it where it breaks for good."""
+    parser = etree.XMLParser(  # type: ignore[call-overload]  # the stubs know no target without all its methods
+        target=entries, resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, recover=True
     )
-    try:
-        yield from walk
-    except etree.XMLSyntaxError:
-        return
+    for start in range(0, len(data), _CHUNK):
+        try:
+            parser.feed(data[start : start + _CHUNK])
+        except etree.XMLSyntaxError:
+            break
+        yield from entries.taken()
+        if entries.held > _MAX_NODES:
+            raise Rejected("too_big", f"One entry of the sitemap holds over {_MAX_NODES} tags, so it is not read.")
+    with contextlib.suppress(etree.XMLSyntaxError):
+        parser.close()
+    yield from entries.taken()
 
 
-def _rows(data: bytes, tag: str) -> Iterator[dict[str, str]]:
-    """Each ``tag`` as {local name: text}; finished ones are dropped from the tree, so memory stays flat."""
-    held = 0
-    for _, node in _walk(data, ("end",)):
-        held += 1
-        if _name(node) != tag:
-            if held > _MAX_NODES:
-                raise Rejected("too_big", f"One entry of the sitemap holds over {_MAX_NODES} tags, so it is not read.")
-            continue
-        held = 0
-        row: dict[str, str] = {}
-        for child in node.iter():
-            if isinstance(child.tag, str) and child.text and _is_ours(child):
-                row.setdefault(_name(child), child.text.strip())
-        yield row
-        node.clear()
-        parent = node.getparent()
-        while parent is not None and node.getprevious() is not None:
-            del parent[0]
+class _Entries:
+    """What the parser tells as it goes: no tree is made, which costs a third of the time, and memory stays flat."""
+
+    def __init__(self, tag: str) -> None:
+        self.root, self.held = "", 0
+        self._tag = tag
+        self._names: dict[str, str] = {}
+        self._found: list[dict[str, str]] = []
+        self._row: dict[str, str] | None = None
+        self._name, self._text = "", ""
+
+    def taken(self) -> list[dict[str, str]]:
+        found, self._found = self._found, []
+        return found
+
+    def start(self, tag: str, _: Mapping[str, str]) -> None:
+        self.held += 1
+        if self._text:
+            self._keep()
+        name = self._names.get(tag)
+        if name is None:
+            name = self._names[tag] = _name(tag)
+        self.root = self.root or name
+        self._name = name
+        if name == self._tag:
+            self._end_row()  # one that was never closed
+            self._row = {}
+
+    def data(self, text: str) -> None:
+        if self._name:
+            self._text += text
+
+    def end(self, tag: str) -> None:
+        if self._text:
+            self._keep()
+        self._name = ""
+        if self._names[tag] == self._tag:
+            self._end_row()
+
+    def close(self) -> None:
+        self._end_row()
+
+    def _keep(self) -> None:
+        if self._row is not None and (text := self._text.strip()):
+            self._row.setdefault(self._name, text)
+        self._text = ""
+
+    def _end_row(self) -> None:
+        if self._row is not None:
+            self._found.append(self._row)
+            self._row, self.held = None, 0
 
 
-def _is_ours(node: etree._Element) -> bool:
-    """Image and video tags have their own <loc> and <title>."""
-    space = str(node.tag).rpartition("}")[0]
-    return "image" not in space and "video" not in space and "xhtml" not in space
-
-
-def _name(node: etree._Element) -> str:
-    return str(node.tag).rpartition("}")[2].lower()
+def _name(tag: str) -> str:
+    """The local name; none for image and video tags, which have their own <loc> and <title>."""
+    space, _, name = tag.rpartition("}")
+    return "" if "image" in space or "video" in space or "xhtml" in space else name.lower()
 
 
 def _index(data: bytes, url: str) -> Sitemap:
     children: dict[str, SitemapChild] = {}
-    for number, row in enumerate(_rows(data, "sitemap"), 1):
+    for number, row in enumerate(_rows(data, _Entries("sitemap")), 1):
         if place := http_only(row.get("loc", ""), url):
             children.setdefault(place, SitemapChild(place, printed_w3c(row.get("lastmod", ""))))
         if number >= MAX_URLS:  # whatever they hold: a million of one and the same would take as long
@@ -167,7 +197,7 @@ def _index(data: bytes, url: str) -> Sitemap:
 def _urlset(data: bytes, url: str) -> Sitemap:
     links: dict[LinkId, Link] = {}
     is_news = truncated = False
-    for number, row in enumerate(_rows(data, "url"), 1):
+    for number, row in enumerate(_rows(data, _Entries("url")), 1):
         is_news = is_news or "publication_date" in row
         if link := _link(row, url):
             links.setdefault(link.id, link)

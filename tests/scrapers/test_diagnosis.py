@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scrapers.diagnosis import LOOKED_AT, clean, diagnose, diagnose_empty, evidence_of, of_reason, title_of
+from scrapers.diagnosis import LOOKED_AT, clean, diagnose, diagnose_empty, evidence_of, is_well_formed, of_reason, title_of
 from scrapers.verdicts import Answer
 
 FEED = "https://gazette.example/feed.xml"
@@ -92,3 +92,10 @@ def test_titles_that_never_end_cost_no_time(piece):
     began = time.process_time()
     title_of(page)
     assert time.process_time() - began < 0.2  # it was 2.5 s
+
+
+def test_whether_a_document_is_whole_is_seen_without_keeping_it():
+    assert is_well_formed(b"<rss>" + b"<a/>" * 100_000 + b"</rss>")
+    assert not is_well_formed(b"<rss>" + b"<a/>" * 100_000)
+    assert is_well_formed(b'{"items": []}\n')
+    assert not is_well_formed(b'{"items": [')
