@@ -54,6 +54,7 @@ class CrawlConfig(Section):
     processes: int = Field(1, ge=1, le=64, description="Crawlers that `up` starts; each leases the hosts that it reads.")
     run_seconds: float = Field(3600.0, ge=1, description="A crawler run ends after this long and a new one takes over.")
     run_pages: int = Field(20_000, ge=1, description="… or after this many pages.")
+    links_a_day: int = Field(5_000, ge=1, description="New links that one source may bring in a day; more are a trap.")
     pages_in_flight: int = Field(2_000, ge=1, description="Fetched pages that may wait for the workers.")
     render: bool = Field(False, description="Render pages that need JavaScript (install copytaster[render] and a Chromium).")
     browser: str = Field("", description="Path of the Chromium for rendering; empty: the one Playwright knows.")

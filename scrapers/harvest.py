@@ -4,18 +4,21 @@ It asks the deciders of `revisit` with the store's own now; it must not fetch, n
 """
 
 import datetime as dt
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from copytaster import metrics
 from copytaster.config import CrawlConfig
-from copytaster.news import EndpointId, Source
+from copytaster.news import EndpointId, LinkId, Source
 from copytaster.store import Tx, hosts, links, sources
 from copytaster.store.links import Finding
 from copytaster.urls import host_of
-from scrapers import revisit, rhythm
+from scrapers import revisit, rhythm, trapped
 from scrapers.ailing import add_found_anew, in_trouble, is_emptied
 from scrapers.jobs import Reading, ReadingFailed
 from scrapers.revisit import Decided, SourceState
+from scrapers.traps import Trap, trap_of
 
 MAX_BASELINE = 500  # pages fetched of what was there before us; a sitemap of 50,000 is for `source backfill`
 REMEMBERED_IDS = 500
@@ -32,8 +35,14 @@ def keep_reading(tx: Tx, reading: Reading, crawl: CrawlConfig) -> None:
     if reading.unchanged or is_emptied(reading):
         _note(tx, reading, crawl, source, _rhythm(row, reading, tx.now, new_items=0))
         return
-    judged = _judge(tx, reading, source)
-    added = links.add(tx, source.id, row.id, _findings(judged))
+    reading = trapped.without_sessions(tx, reading)
+    whole = _judge(tx, reading, source)
+    judged = trapped.within_a_day(tx, whole, reading, source, crawl)
+    if judged is not whole:  # what was left must be seen again
+        reading = replace(reading, etag=None, last_modified=None)
+    caught = _caught(judged, tx.now)
+    added = links.add(tx, source.id, row.id, _findings(judged, {decided.link.id for decided, _ in caught}))
+    trapped.list_trapped(tx, source, caught)
     links.reread(tx, [decided.link for decided in judged.changed])
     if judged.overflowed:
         metrics.OVERFLOWS.inc()
@@ -81,21 +90,26 @@ def _judge(tx: Tx, reading: Reading, source: Source) -> revisit.Reading:
     return revisit.decide_reading(reading.links, known, row.last_ids, state, tx.now, first_of_endpoint=first)
 
 
-def _findings(judged: revisit.Reading) -> list[Finding]:
+def _caught(judged: revisit.Reading, now: dt.datetime) -> list[tuple[Decided, Trap]]:
+    return [(decided, trap) for decided in judged.new if (trap := trap_of(decided.link, now))]
+
+
+def _findings(judged: revisit.Reading, caught: Collection[LinkId]) -> list[Finding]:
     baseline = [decided for decided in judged.new if decided.held == "baseline"]
     oldest_last = sorted(baseline, key=_newest, reverse=True)
     left = {decided.link.id for decided in oldest_last[MAX_BASELINE:]}
-    return [_finding(decided, fetch=decided.link.id not in left) for decided in judged.new]
+    return [_finding(decided, fetch=decided.link.id not in left, refused=decided.link.id in caught) for decided in judged.new]
 
 
-def _finding(decided: Decided, *, fetch: bool) -> Finding:
+def _finding(decided: Decided, *, fetch: bool, refused: bool) -> Finding:
     held = decided.held
     return Finding(
         link=decided.link,
         baseline=held == "baseline",
         late=held == "late",
         priority=links.AGAIN if held == "baseline" else 0,
-        fetch=fetch,
+        fetch=fetch and not refused,
+        refused=refused,
     )
 
 

@@ -32,6 +32,7 @@ from scrapers.verdicts import Answer, Refuse, is_html, judge_status, retry_after
 
 UNCONDITIONAL_EVERY = 20  # some feeds keep their ETag after changing
 MAX_CHILDREN = 50  # sitemaps of an index that one reading follows
+MAX_ASKED = 2 * MAX_CHILDREN  # in all, indexes in indexes included
 MAX_DEPTH = 3
 MAX_URLS = 50_000
 OVERLAP = dt.timedelta(days=1)  # a child's date may be a day alone, or wrong by a zone
@@ -127,22 +128,26 @@ class EndpointReader:
 
     async def _sitemap(self, job: Job, response: Response) -> dict[str, Any]:
         found: dict[str, Link] = {}
-        await self._follow(job, response.body, response.url, found, depth=1)
+        await self._follow(job, response, found, {job.url, response.url}, depth=1)
         return {"links": [link for link in found.values() if may_be_new(link, job.row.read_at)], "total": len(found)}
 
-    async def _follow(self, job: Job, data: bytes, url: str, found: dict[str, Link], *, depth: int) -> None:
-        sitemap: Sitemap = await self._aside(parse_sitemap, data, url)
+    async def _follow(self, job: Job, response: Response, found: dict[str, Link], asked: set[str], *, depth: int) -> None:
+        """Each child once and a hundred in all: indexes exist that name each other, or themselves under new addresses."""
+        sitemap: Sitemap = await self._aside(parse_sitemap, response.body, response.url)
         for link in sitemap.links[: MAX_URLS - len(found)]:
             found.setdefault(link.id, link)
         if depth >= MAX_DEPTH:
             return
         for child in children_to_follow(sitemap.children, job.row.read_at):
-            if len(found) >= MAX_URLS:
+            if len(found) >= MAX_URLS or len(asked) > MAX_ASKED:
                 return
+            if child.url in asked:
+                continue
+            asked.add(child.url)
             try:
-                response = await self._fetch(child.url, job.source, validators={})
-                if response.status == 200:
-                    await self._follow(job, response.body, response.url, found, depth=depth + 1)
+                answer = await self._fetch(child.url, job.source, validators={})
+                if answer.status == 200:
+                    await self._follow(job, answer, found, asked, depth=depth + 1)
             except HostBusyError:
                 raise
             except Exception as error:  # noqa: BLE001  one broken child must not hide the others

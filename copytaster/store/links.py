@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, bindparam, case, select, update
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, bindparam, case, func, select, update
 
 from copytaster.news import EndpointId, Link, LinkId, Printed, SourceId
 from copytaster.store import hosts
@@ -24,6 +24,7 @@ _GET = (
 )
 IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
 _KNOWN = select(links.c.id, links.c.state, links.c.updated_at, links.c.found_at).where(links.c.id.in_(IDS))
+_URLS = select(links.c.id, links.c.url).where(links.c.id.in_(IDS))
 _FORGOTTEN = {
     "buried": select(tombstones.c.id, tombstones.c.buried_at).where(tombstones.c.id.in_(IDS)),
     "forgotten": select(seen.c.link_id, seen.c.seen_at).where(seen.c.link_id.in_(IDS)),
@@ -57,6 +58,7 @@ class Finding:
     late: bool = False
     priority: int = NEW
     fetch: bool = True  # False: remembered, so that it is not new later, and left until a backfill asks for it
+    refused: bool = False  # remembered as such
 
 
 def known(tx: Tx, ids: Sequence[str]) -> dict[LinkId, Known]:
@@ -108,12 +110,23 @@ def _row(tx: Tx, source_id: SourceId, endpoint_id: EndpointId | None, finding: F
         "published_precision": link.published.precision if link.published else None,
         "updated_at": link.updated.at if link.updated else None,
         "found_at": tx.now,
-        "state": "found",
+        "state": "refused" if finding.refused else "found",
         "due_at": tx.now if finding.fetch else None,
         "priority": finding.priority,
         "baseline": finding.baseline,
         "late": finding.late,
     }
+
+
+def urls_of(tx: Tx, ids: Sequence[str]) -> dict[LinkId, str]:
+    """The addresses of those that are rows."""
+    return {link.id: link.url for link in tx.conn.execute(_URLS, {"ids": list(ids[:CHUNK])})}
+
+
+def found_since(tx: Tx, source_id: SourceId, since: dt.datetime, *, most: int) -> int:
+    """How many new links a source brought since, counted no further than to ``most``."""
+    query = select(links.c.id).where(links.c.source_id == source_id, links.c.found_at > since, links.c.baseline.is_(False))
+    return tx.conn.execute(select(func.count()).select_from(query.limit(most).subquery())).scalar_one()
 
 
 def published(row: Record) -> Printed | None:

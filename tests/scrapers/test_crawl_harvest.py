@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import select
 
 from copytaster.config import CrawlConfig
@@ -35,11 +36,11 @@ def job(world, url):
         return Job(kind="endpoint", id=row.id, url=row.url, host=row.host, source=sources.get(tx, row.source_id), row=row)
 
 
-def read(world, url, *links, **facts):
+def read(world, url, *links, crawl=CRAWL, **facts):
     """One reading of an endpoint; returns the new links by path."""
     before = set(world.rows("links"))
     with world.store.write() as tx:
-        harvest.keep_reading(tx, Reading(job=job(world, url), links=links, total=len(links), **facts), CRAWL)
+        harvest.keep_reading(tx, Reading(job=job(world, url), links=links, total=len(links), **facts), crawl)
     return {found.removeprefix(HOST): row for found, row in world.rows("links").items() if found not in before}
 
 
@@ -196,3 +197,58 @@ def test_a_source_that_finds_something_is_silent_no_more(world):
         tx.conn.execute(schema.sources.update().values(silent_at=tx.now, silent_reason="login wall"))
     read(world, FEED, link("/1"))
     assert world.rows("sources")[source.url].silent_at is None
+
+
+def refused(world):
+    return {url.removeprefix(HOST): (row.stage, row.reason) for url, row in world.rows("refusals").items()}
+
+
+def test_addresses_without_an_end_are_listed_and_not_fetched_and_seen_once(world):
+    a_source(world)
+    read(world, FEED, link("/1"))
+    found = read(world, FEED, link("/a/a/a"), link("/calendar/2031/05/12"), link("/2"))
+    assert {path: (row.state, row.due_at is None) for path, row in found.items()} == {
+        "/a/a/a": ("refused", True),
+        "/calendar/2031/05/12": ("refused", True),
+        "/2": ("found", False),
+    }
+    assert refused(world) == {"/a/a/a": ("discover", "repeated_path"), "/calendar/2031/05/12": ("discover", "calendar")}
+    assert read(world, FEED, link("/a/a/a")) == {}
+
+
+def test_a_source_brings_so_many_links_a_day_and_the_others_when_there_is_room(world):
+    crawl = CrawlConfig(min_interval_seconds=1, links_a_day=20)
+    a_source(world, alert_since_seconds=float("inf"))
+    read(world, FEED, *(link(f"/first-{n}") for n in range(50)), crawl=crawl)  # at first sight all is taken
+    assert len(read(world, FEED, *(link(f"/second-{n}") for n in range(12)), crawl=crawl, etag='"a"')) == 12
+    before = counted("too_many_links")
+    third = [link(f"/third-{n}") for n in range(12)]
+    assert len(read(world, FEED, *third, crawl=crawl, etag='"b"')) == 8
+    row = world.rows("endpoints")[FEED]
+    assert (row.etag, row.overflows) == (None, 1)  # asked again in full; a trap is no overflow
+    assert refused(world) == {"/feed.xml": ("discover", "too_many_links")}
+    assert counted("too_many_links") == before + 4
+    a_day_later(world)
+    assert len(read(world, FEED, *third, crawl=crawl)) == 4
+
+
+def counted(reason):
+    return REGISTRY.get_sample_value("copytaster_refused_total", {"stage": "discover", "reason": reason}) or 0.0
+
+
+def a_day_later(world):
+    with world.store.write() as tx:
+        day = dt.timedelta(days=1)
+        tx.conn.execute(schema.links.update().values(found_at=tx.now - day))
+
+
+def test_links_under_a_new_session_are_not_new(world):
+    a_source(world)
+    before = counted("session_id")
+    for token in ("4f8ac1d7e09b2c3d", "0a1b2c3d4e5f6a7b", "99ffee0011223344"):
+        read(world, FEED, *(link(f"/story-{n}?token={token}") for n in range(6)))
+    assert sorted(world.rows("links")) == [f"{HOST}/story-{n}?token=4f8ac1d7e09b2c3d" for n in range(6)]
+    assert counted("session_id") == before + 12
+    assert "/story-7?token=99ffee0011223344" in read(
+        world, FEED, *(link(f"/story-{n}?token=99ffee0011223344") for n in range(2, 8))
+    )
