@@ -34,10 +34,13 @@ def set_up(log_format: str, level: str) -> None:
 def _worth_saying(record: logging.LogRecord) -> bool:
     """Libraries report each step of theirs; Scrapy sets its loggers' levels itself, so levels set here would not hold.
 
-    Elasticsearch's client warns of a node that is away with a traceback each time; we say it in a sentence.
+    Elasticsearch's client warns of a node that is away with a traceback each time; we say it in a sentence. Celery tells with
+    one of a child that was killed and of a broker that is gone: its sentence is enough, for the rows wait.
     """
     if record.name.startswith("elastic_transport"):
         return record.levelno >= logging.ERROR
+    if record.name.startswith(("celery.worker.request", "celery.worker.consumer", "kombu")):
+        record.exc_info = record.exc_text = None
     return record.levelno >= logging.WARNING or not record.name.startswith(NOISY)
 
 
