@@ -147,6 +147,9 @@ class Run:
     def kill(self, role: str) -> None:
         """SIGKILL to one process of that role; waits until one is there."""
         self.wait(lambda: faults.processes(self.supervisor, role), 60, f"a process that does {role}")
+        self.kill_if_there(role)
+
+    def kill_if_there(self, role: str) -> None:
         self.kills += faults.kill_one(self.supervisor, role, self.rng)
 
     def deaths(self) -> int:
