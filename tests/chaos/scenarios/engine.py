@@ -100,7 +100,7 @@ def engine_full(run: Run) -> None:
 def engine_mapping(run: Run) -> None:
     port, _ = begin(run, hosts=5, pages=20, late=1)
     (last, *_) = [url for url in run.world.articles if url.startswith(run.world.sites[-1].url)]
-    spoil = {"set": {"field": "revision", "value": "no number", "if": f"ctx.url == '{last}'"}}
+    spoil = {"set": {"field": "copytaster.revision", "value": "no number", "if": f"ctx.url.full == '{last}'"}}
     ask(port, "PUT", "/_ingest/pipeline/spoil", {"processors": [spoil]})
     ask(port, "PUT", "/articles/_settings", {"index.default_pipeline": "spoil"})
     run.injected("the cluster makes one document of 100 unfit for its own mapping")
