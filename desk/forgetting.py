@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from copytaster.errors import Rejected
+from copytaster.errors import CopytasterError, Permanent, Rejected
 from copytaster.news import SourceId
-from copytaster.store import Store, Tx, takedown
+from copytaster.store import Tx, takedown, tombstones
 from copytaster.urls import url_id
 from desk.fetching import whole
 from desk.opening import Desk
-from workers.takedown import Takedown, remembered, unremember
+from workers.takedown import Takedown, unremember
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +69,30 @@ def steps(run: Takedown, target: Target) -> Iterator[int]:
     return run.source(SourceId(target.id)) if target.kind == "source" else run.address(target.id)
 
 
-def lift(here: Desk, target: Target) -> int:
+def lift(here: Desk, what: str) -> int:
+    """Lets in again what went by one takedown: an address with all that led to it, a source by its name or any spelling.
+
+    An address that went with its source is let in alone. Returns how many ids were held.
+    """
     with here.store.write() as tx:
-        gone = takedown.lift(tx, [target.id])
-    unremember(here.config.data_dir, [target.id])
-    return gone
+        gone = _lift(tx, what)
+    unremember(here.config.data_dir, gone)
+    return len(gone)
 
 
-def take_down_again(run: Takedown, store: Store) -> Iterator[int]:
-    """After a restore: what the backup still held of what was taken down since."""
-    ids = remembered(run.data_dir)
-    with store.read() as tx:
-        found = [row.id for each in ids if (row := takedown.find_source(tx, each))]
-    for source_id in found:
-        yield from run.source(SourceId(source_id))
-    yield from run.again(ids)
+def _lift(tx: Tx, what: str) -> set[str]:
+    url = _url(what)
+    spellings = {what, tombstones.name_key(what), *([url_id(url), tombstones.place_key(url)] if url else [])}
+    found = tombstones.takedowns_of(tx, spellings)
+    page = url_id(url) if url else ""
+    whole = {name for one, name in found.items() if one != page or name in (page, tombstones.of_source(page))}
+    if whole or not found:
+        return {one for name in whole for one in tombstones.lift(tx, name)}
+    name = found[page]
+    return tombstones.lift_alone(tx, page) if tombstones.is_of_source(name) else tombstones.lift(tx, name)
+
+
+def restored_in_part(error: CopytasterError) -> CopytasterError:
+    """The rows are back, and what was taken down is among them until it is taken down again."""
+    left = "What was taken down since is kept from coming in and from being sent, and its rows are still there"
+    return Permanent(f"The rows are back. {left}: {error} Then run `copytaster forget --again`.")

@@ -7,6 +7,7 @@ import datetime as dt
 import pathlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 
 from copytaster import __version__
 from copytaster.config import Config
@@ -15,6 +16,7 @@ from copytaster.store import Store, backup, copying
 from copytaster.store.copying import Copied
 from copytaster.store.migrate import migrate, version
 from desk import output
+from workers.takedown import bury_remembered, remembered
 
 SECRET = "secret"  # noqa: S105  the name of it
 
@@ -35,7 +37,9 @@ def restore(config: Config, store: Store, path: pathlib.Path) -> backup.Restored
         raise Rejected("no_file", f"{path} is no file: name a backup.")
     _refuse_running(store, force=False)
     config.data_dir.mkdir(parents=True, exist_ok=True)
-    done = backup.restore(path, store, folder=config.data_dir, watched=_watched("Restoring"))
+    held = remembered(config.data_dir)  # what was taken down since, in the same transaction: nothing of it can come in or go out
+    also = partial(bury_remembered, held=held)
+    done = backup.restore(path, store, folder=config.data_dir, watched=_watched("Restoring"), also=also)
     _keep_secret(config, done.kept.get(SECRET, ""))
     return done
 

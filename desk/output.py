@@ -127,7 +127,7 @@ def coloured() -> bool:
     return _is_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def count(steps: Iterable[int], doing: str, *, total: int) -> None:
+def count(steps: Iterable[int], doing: str, *, total: int | None = None) -> None:
     """Goes through all steps, each telling how much it did, with a bar as of ``progress``."""
     for _ in progress((one for step in steps for one in range(step)), doing, total=total):
         pass

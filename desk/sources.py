@@ -14,7 +14,7 @@ from typing import Any, cast
 from copytaster.errors import CopytasterError, Rejected
 from copytaster.news import Endpoint, Link, Source, SourceId
 from copytaster.outbound import Fetched
-from copytaster.store import Tx, health, sources, takedown
+from copytaster.store import Tx, health, sources, tombstones
 from copytaster.urls import host_of, normalize, url_id
 from desk.fetching import Fetcher, Manner, whole
 from desk.opening import Desk
@@ -157,15 +157,20 @@ def add(here: Desk, site: Site, options: Options) -> Added:
     """One transaction: the source, its endpoints, and their first reading by the rules that the crawler follows."""
     with here.store.write() as tx:
         source = _source(site.url, site.name, options, tx.now)
-        if takedown.buried(tx, [source.id]):
-            again = f"`copytaster forget --lift {site.url}` lets it in again."
-            raise Rejected("taken_down", f"{site.url} was taken down, so it is not read: {again}")
         endpoints = [endpoint_of(source, each.kind, each.url, tx.now) for each in site.found.endpoints]
+        _refuse_taken_down(tx, source, endpoints)
         new = sources.add(tx, source, endpoints)
         for endpoint in endpoints:
             if reading := site.readings.get(endpoint.url):
                 _keep(tx, here, source, endpoint, reading)
         return Added(source, site, new, health.taken_now(tx, source.id), _caught(tx, source, site))
+
+
+def _refuse_taken_down(tx: Tx, source: Source, endpoints: Sequence[Endpoint]) -> None:
+    """By whatever spelling, by its whole site, or by one of its feeds."""
+    if tombstones.buried(tx, tombstones.keys_of_new(source.id, source.url, [(each.id, each.url) for each in endpoints])):
+        again = f"`copytaster forget --lift {source.url}` lets it in again, as does the address or the name that was taken down."
+        raise Rejected("taken_down", f"{source.url} was taken down, so it is not read: {again}")
 
 
 def _keep(tx: Tx, here: Desk, source: Source, endpoint: Endpoint, reading: Reading) -> None:

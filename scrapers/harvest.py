@@ -29,8 +29,8 @@ _PATIENCE_SECONDS = 300.0
 def keep_reading(tx: Tx, reading: Reading, crawl: CrawlConfig) -> None:
     """Validators and items go in together: an ETag that ran ahead of its items would hide them for good."""
     row = reading.job.row
-    source = sources.get(tx, reading.job.source.id)  # as it is now: another endpoint may have been its baseline
-    if source is None:
+    source = sources.hold(tx, reading.job.source.id)  # as it is now: another endpoint may have been its baseline
+    if source is None or source.state != "active":  # paused, removed or taken down while it was read
         return
     if reading.unchanged or is_emptied(reading):
         _note(tx, reading, crawl, source, _rhythm(row, reading, tx.now, new_items=0))

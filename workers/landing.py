@@ -10,7 +10,7 @@ from typing import Literal
 
 from copytaster.errors import Rejected
 from copytaster.news import ArticleId, Extracted, Page, StoryId
-from copytaster.store import Tx, articles, deliveries, links, pages, refusals, retention, takedown, watches
+from copytaster.store import Tx, articles, deliveries, links, pages, refusals, retention, takedown, tombstones, watches
 from copytaster.store import stories as story_rows
 from copytaster.store.db import Record
 from copytaster.urls import normalize, same_site, url_id
@@ -86,8 +86,8 @@ def land(tx: Tx, lease: pages.PageLease, reading: Reading, services: Services) -
     link = links.get(tx, lease.page.link_id)
     assert link is not None  # its page refers to it
     landing = _Landing(tx, reading, link, epoch, services)
-    if landing.was_taken_down():
-        takedown.drop_links(tx, [link.id])
+    if down := landing.taken_down():
+        takedown.drop_links(tx, [link.id], down)
         return Landed("taken_down")
     landed, article_id, first_read_at = landing.land()
     due_at = reread_due(first_read_at, link.reads + 1)
@@ -107,19 +107,21 @@ class _Landing:
     epoch: int
     services: Services
 
-    def was_taken_down(self) -> bool:
-        """Behind the lock that a takedown takes: whatever way it came, by another link, a redirect or another address."""
-        reading = self.reading
-        ids = {reading.article_id, self.link.id}
-        if reading.canonical and same_site(reading.canonical, reading.url):
-            ids.add(ArticleId(url_id(reading.canonical)))
-        articles.lock(self.tx, ids)
-        return bool(takedown.buried(self.tx, ids))
+    def taken_down(self) -> str | None:
+        """By which takedown, whatever way it came: by another link, a redirect, another address, or of a source that is closed.
+
+        Behind the locks that a takedown takes, and all at once, or each might wait for the other.
+        """
+        reading, canonical = self.reading, self.reading.canonical
+        named = {url_id(canonical)} if canonical else set()
+        own = {reading.article_id, self.link.id}
+        articles.lock(self.tx, own | named)
+        mine = own | (named if canonical and same_site(canonical, reading.url) else set())
+        found = tombstones.takedowns_of(self.tx, mine) or tombstones.takedowns_of(self.tx, {self.link.source_id})
+        return min(found.values(), default=None)
 
     def land(self) -> tuple[Landed, ArticleId, dt.datetime]:
         """What happened, to which article, and when that was first read."""
-        named = {url_id(self.reading.canonical)} if self.reading.canonical else set()
-        articles.lock(self.tx, {self.reading.article_id} | named)
         article_id = self._identity()
         known = articles.row(self.tx, article_id)
         if known is None:

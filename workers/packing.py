@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from copytaster.news import Article, ArticleId, StoryId
-from copytaster.store import Tx, articles, channels, deliveries, messages, refusals, watches
+from copytaster.store import Tx, articles, channels, deliveries, messages, redaction, refusals, tombstones, watches
 from copytaster.watches import Channel, Delivery, DeliveryId, Hit, MessageId, Watch, WatchId, without_secrets
 from search.passages import passage
 from workers.notifiers import payload, unsubscribe
@@ -26,13 +26,23 @@ def pack(tx: Tx, services: Services) -> int:
     due = deliveries.claim_due(tx, limit=BATCH)
     if not due:
         return 0
-    material = Material.load(tx, due)
+    wanted = _without_taken_down(tx, due)
+    material = Material.load(tx, wanted)
     digests = {watch_id: watch.digest for watch_id, watch in material.watches.items()}
-    for group in plan_messages(due, digests=digests):
+    for group in plan_messages(wanted, digests=digests):
         items = [item for each in group.deliveries if (item := _item(tx, material, each))]
         if items:
             _put(tx, services, group, items)
     return len(due)
+
+
+def _without_taken_down(tx: Tx, due: Sequence[Delivery]) -> list[Delivery]:
+    """Of the others another copy is told in its turn. A takedown commits its tombstones and then waits for us."""
+    gone = tombstones.buried(tx, {each.article_id for each in due})
+    for each in due:
+        if each.article_id in gone:
+            redaction.pass_on(tx, each)
+    return [each for each in due if each.article_id not in gone]
 
 
 def _item(tx: Tx, material: "Material", each: Delivery) -> payload.AlertItem | None:

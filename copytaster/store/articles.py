@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Select, bindparam, case, func, insert, litera
 from copytaster.news import Article, ArticleId, Extracted, Printed, SourceId, StoryId
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import articles, revisions, sources, texts
+from copytaster.store.tombstones import is_buried
 from copytaster.store.types import Instant
 
 BATCH_BYTES = 1_000_000  # of compressed texts in one batch for the index: about 3 MB of text and 30 MB of a worker's memory
@@ -34,7 +35,7 @@ _LOCK = select(func.pg_advisory_xact_lock(bindparam("key", type_=BigInteger)))
 _COPIES = (
     select(articles.c.id, articles.c.url, articles.c.title, sources.c.name.label("source_name"))
     .join(sources, sources.c.id == articles.c.source_id)
-    .where(articles.c.story_id == bindparam("story"))
+    .where(articles.c.story_id == bindparam("story"), ~is_buried(articles.c.id))
     .order_by(articles.c.first_seen_at, articles.c.id)
     .limit(50)
 )
@@ -182,7 +183,7 @@ def row(tx: Tx, article_id: str) -> Record | None:
 
 
 def of_story(tx: Tx, story_id: StoryId) -> list[Record]:
-    """Every copy: rows of id, url, title and source_name, first seen first."""
+    """Every copy that is not taken down: rows of id, url, title and source_name, first seen first."""
     return list(tx.conn.execute(_COPIES, {"story": story_id}))
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import inspect, text
 from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.store import copying
 from copytaster.store.copying import Copied
-from copytaster.store.db import Store
+from copytaster.store.db import Store, Tx
 from copytaster.store.migrate import HEAD, migrate, version
 
 LEVEL = 1  # what is big is compressed already: 9 takes six times as long for 6 % less
@@ -35,14 +35,19 @@ class Restored:
     kept: Mapping[str, str]  # what was kept beside the tables: when it was made, by which release, the server's secret
 
 
-def carry(source: Store, target: Store, watched: Watched) -> Copied:
-    """Copies a store into an empty one and reads it back, in one transaction of the target: all of it or nothing."""
+def carry(source: Store, target: Store, watched: Watched, *, also: Callable[[Tx], None] | None = None) -> Copied:
+    """Copies a store into an empty one and reads it back, in one transaction of the target: all of it or nothing.
+
+    ``also`` is what belongs into the same transaction, behind the rows.
+    """
     copied = Copied()
     with source.snapshot() as read, target.write() as tx:
         copying.refuse_rows(tx)
         steps = (step for part in (copying.carry(read, tx, copied), copying.verify(tx, copied)) for step in part)
         for _ in watched(steps, copying.batches(read)):
             pass
+        if also:
+            also(tx)
     return copied
 
 
@@ -61,7 +66,9 @@ def back_up(store: Store, path: pathlib.Path, *, keep: Mapping[str, str], watche
     return copied
 
 
-def restore(path: pathlib.Path, store: Store, *, folder: pathlib.Path, watched: Watched) -> Restored:
+def restore(
+    path: pathlib.Path, store: Store, *, folder: pathlib.Path, watched: Watched, also: Callable[[Tx], None] | None = None
+) -> Restored:
     """Brings a backup into an empty store; it is unpacked in ``folder`` meanwhile. One of an older release is migrated.
 
     Raises Rejected where the file is no whole backup or the store has rows, Permanent where a newer release made it.
@@ -77,7 +84,7 @@ def restore(path: pathlib.Path, store: Store, *, folder: pathlib.Path, watched: 
             if found is None or found > HEAD:
                 raise Permanent(f"{path} has schema {found}, and this release knows {HEAD} at most: use the newer copytaster.")
             migrate(source)
-            return Restored(carry(source, store, watched), kept)
+            return Restored(carry(source, store, watched, also=also), kept)
 
 
 @contextmanager

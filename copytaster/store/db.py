@@ -213,6 +213,10 @@ def _plain(error: DBAPIError, engine: Engine) -> Exception:
         return Transient(f"{name} was too busy: {what}; it is tried again.", retry_after=5)
     if "deadlock detected" in what or "could not serialize" in what:
         return Transient(f"Two processes waited for each other in {name}; this one gave way and tries again.", retry_after=0.1)
+    if "FOREIGN KEY constraint failed" in what or "violates foreign key constraint" in what:
+        return Transient(
+            f"What was to be written in {name} belongs to what was just removed; it is tried again.", retry_after=0.1
+        )
     if isinstance(error, OperationalError):
         return Transient(f"The database {name} can't be reached: {what}.", retry_after=5)
     return error

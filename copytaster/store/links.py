@@ -23,6 +23,8 @@ _GET = (
     .where(links.c.id == bindparam("link"))
 )
 IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+_OPEN = select(sources.c.id).where(sources.c.id == bindparam("source"), sources.c.state != "removed")
+_HELD = {"sqlite": _OPEN, "postgresql": _OPEN.with_for_update(read=True, key_share=True)}
 _KNOWN = select(links.c.id, links.c.state, links.c.updated_at, links.c.found_at).where(links.c.id.in_(IDS))
 _URLS = select(links.c.id, links.c.url).where(links.c.id.in_(IDS))
 _FORGOTTEN = {
@@ -75,10 +77,10 @@ def known(tx: Tx, ids: Sequence[str]) -> dict[LinkId, Known]:
 
 
 def add(tx: Tx, source_id: SourceId, endpoint_id: EndpointId | None, findings: Sequence[Finding]) -> int:
-    """Inserts new links, due at once; returns how many really were new."""
+    """Inserts new links, due at once; returns how many really were new. None of a source that was removed meanwhile."""
     from copytaster.urls import host_of
 
-    if not findings:
+    if not findings or tx.conn.execute(_HELD[tx.dialect], {"source": source_id}).first() is None:
         return 0
     ordered = sorted(findings, key=lambda finding: finding.link.id)  # one order: no deadlocks
     rows = [_row(tx, source_id, endpoint_id, finding, host_of(finding.link.url)) for finding in ordered]

@@ -464,4 +464,11 @@ processes = Table(
 # Slim keys that outlive what retention takes away, so that nothing forgotten alerts again. ``seen`` holds ids of links and
 # of articles: both are the id of an address in its normal form.
 seen = Table("seen", metadata, key("link_id"), instant("seen_at"))
-tombstones = Table("tombstones", metadata, key(), instant("buried_at"))
+tombstones = Table(
+    "tombstones",
+    metadata,
+    key(),
+    instant("buried_at"),
+    text("takedown", null=True),  # the address or source that was asked for; none: before there were any
+    index("tombstones_takedown", "takedown", where="takedown IS NOT NULL"),
+)

@@ -20,6 +20,7 @@ ENDPOINT_FIELDS = [endpoints.c[name] for name in Endpoint.__dataclass_fields__]
 
 _IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
 _GET = select(*FIELDS).where(sources.c.id == bindparam("source"))
+_HOLD = {"sqlite": _GET, "postgresql": _GET.with_for_update(key_share=True)}
 _BY_IDS = select(*FIELDS).where(sources.c.id.in_(_IDS))
 _NOTE_READING = update(endpoints).where(endpoints.c.id == bindparam("endpoint"))
 _NOTE_SOURCE = update(sources).where(sources.c.id == bindparam("source"))
@@ -61,6 +62,12 @@ def add_endpoint(tx: Tx, endpoint: Endpoint) -> None:
 
 def get(tx: Tx, source_id: SourceId) -> Source | None:
     row = tx.conn.execute(_GET, {"source": source_id}).first()
+    return source_of(row) if row else None
+
+
+def hold(tx: Tx, source_id: SourceId) -> Source | None:
+    """It can't be paused, removed or taken down until this transaction ends; what is landed of it need not wait."""
+    row = tx.conn.execute(_HOLD[tx.dialect], {"source": source_id}).first()
     return source_of(row) if row else None
 
 

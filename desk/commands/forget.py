@@ -1,5 +1,6 @@
 """``copytaster forget``: takedown of an article or of a source. It owns words and options only."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,10 +15,13 @@ app = group("Take an article or a source down, everywhere and for good.")
 
 @app.command()
 def forget(
-    what: Annotated[str, typer.Argument(metavar="URL|SOURCE", help="An article's address, or a source as the list prints it.")],
+    what: Annotated[
+        str, typer.Argument(metavar="URL|SOURCE", help="An article's address, or a source as the list prints it.")
+    ] = "",
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     lift: Annotated[bool, typer.Option("--lift", help="Let it in again, when it is found again.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Finish what broke off, or what a restore brought back.")] = False,
     json: AsJson = False,
 ) -> None:
     """Take down an article, or all of a source: rows, search index, what waits to be sent and copies of what was.
@@ -29,20 +33,25 @@ def forget(
     """
     from desk import forgetting
 
+    if again == bool(what):
+        raise typer.BadParameter("Name an address or a source, or say --again alone.")
     with desk() as here:
-        target = forgetting.target_of(here, what)
         if lift:
-            _say_lifted(forgetting.lift(here, target), what, json=json)
+            _say_lifted(forgetting.lift(here, what), what, json=json)
             return
-        if not yes and not typer.confirm(f"Take down {output.clean(target.sentence)} for good?", err=True):
-            raise Rejected("not_confirmed", "Nothing was taken down.")
-        run = forgetting.run(here)
-        output.count(forgetting.steps(run, target), "Taking down", total=target.total)
-        archive = here.config.crawl.archive
+        run, archive = forgetting.run(here), here.config.crawl.archive
+        if again:
+            output.count(run.again(), "Taking down again")
+            record: dict[str, object] = {}
+        else:
+            target = forgetting.target_of(here, what)
+            if not yes and not typer.confirm(f"Take down {output.clean(target.sentence)} for good?", err=True):
+                raise Rejected("not_confirmed", "Nothing was taken down.")
+            output.count(forgetting.steps(run, target), "Taking down", total=target.total)
+            record = {"id": target.id, "kind": target.kind}
     done = run.done
     if json:
-        record = {"articles": done.articles, "links": done.links, "deliveries": done.deliveries, "messages": done.messages}
-        output.record({"id": target.id, "kind": target.kind, **record, "archive": archive or None})
+        output.record({**record, **asdict(done), "archive": archive or None})
         return
     output.say(
         f"Taken down: {done.articles} articles, {done.links} links; {done.deliveries} deliveries were cancelled, "

@@ -54,16 +54,17 @@ def restore(file: File, json: AsJson = False) -> None:
 
     Example: copytaster restore /backups/news.backup
     """
+    from copytaster.errors import CopytasterError
     from desk import forgetting, keeping
-    from workers.takedown import remembered
 
     started = time.monotonic()
     with desk() as here:
         done = keeping.restore(here.config, here.store, file)
-        run = forgetting.run(here)
-        output.count(
-            forgetting.take_down_again(run, here.store), "Taking down again", total=len(remembered(here.config.data_dir))
-        )
+        try:
+            run = forgetting.run(here)
+            output.count(run.again(), "Taking down again")
+        except CopytasterError as error:
+            raise forgetting.restored_in_part(error) from error
     seconds = time.monotonic() - started
     made_at = done.kept.get("made_at")
     if json:

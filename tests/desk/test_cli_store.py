@@ -7,11 +7,14 @@ import stat
 
 import pytest
 
-from copytaster.store import Store, articles, backup, deliveries, processes
+from copytaster.errors import Transient
+from copytaster.store import Store, articles, backup, deliveries, processes, schema, tombstones
 from copytaster.store.migrate import migrate
+from copytaster.urls import url_id
 from tests.copytaster import full_store
 from tests.desk import news_world as world
 from tests.desk.conftest import is_one_sentence
+from workers import takedown
 
 
 @pytest.fixture
@@ -217,6 +220,40 @@ def test_a_source_that_is_no_store_is_refused_and_not_made(call, folder):
     assert done.code == 1
     assert is_one_sentence(done.err)
     assert not (folder / "nothing.db").exists()
+
+
+GONE = url_id("https://news.example/1")
+
+
+def test_what_was_taken_down_stays_down_in_a_restored_store_though_the_index_is_away(
+    news, call, folder, moved, elsewhere, monkeypatch
+):
+    with news.write() as tx:  # an id as addresses have them
+        tx.conn.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+        for name in ("articles.id", "revisions.article_id", "texts.article_id", "matches.article_id", "deliveries.article_id"):
+            table, _, column = name.partition(".")
+            tx.conn.execute(schema.metadata.tables[table].update().values({column: GONE}))
+    call("backup", "news.backup")
+    moved(elsewhere)
+    takedown.remember(folder / "new-data", [GONE], GONE)
+
+    def away(*_):
+        raise Transient("The search index is away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("workers.takedown.take_out", away)
+        done = call("restore", "news.backup")
+    assert done.code == 1
+    assert "forget --again" in done.err
+    restored = Store(elsewhere)
+    with restored.read() as tx:
+        assert tombstones.buried(tx, [GONE])
+        assert articles.total(tx) == 1
+    assert call("forget", "--again", "--json").records[0]["articles"] == 1
+    with restored.read() as tx:
+        assert articles.total(tx) == 0
+        assert deliveries.counts(tx) == {"cancelled": 1}
+    restored.close()
 
 
 @pytest.mark.parametrize("args", [("backup",), ("restore",), ("store",), ("store", "copy")])

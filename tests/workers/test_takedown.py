@@ -9,12 +9,12 @@ from sqlalchemy import func, select
 
 from copytaster.errors import Transient
 from copytaster.news import Link, LinkId, Page, SourceId
-from copytaster.store import deliveries, links, messages, pages, redaction, refusals, schema, sources, takedown
+from copytaster.store import deliveries, links, messages, pages, redaction, refusals, schema, sources, takedown, tombstones
 from copytaster.urls import normalize, url_id
 from desk import backfill
 from search.query import parse
 from tests.workers.test_pipeline import OTHERS, SENTENCES, Newsroom, newsroom, page_of  # noqa: F401  newsroom is a fixture
-from workers.takedown import Takedown, remembered
+from workers.takedown import Takedown, bury_remembered, remembered
 
 URL = "http://herald.example/2026/bridge"
 SECRET_WORDS = "the mayor's sealed testimony"
@@ -34,8 +34,12 @@ def article(room: Newsroom, url: str = URL, title: str = "Lanterns out", canonic
     return url_id(normalize(url))
 
 
+def run_of(room: Newsroom, shown=None) -> Takedown:
+    return Takedown(room.store, room.services.engine, room.services.config.data_dir, shown)
+
+
 def forget(room: Newsroom, url: str = URL) -> Takedown:
-    run = Takedown(room.store, room.services.engine, room.services.config.data_dir)
+    run = run_of(room)
     for _ in run.address(url_id(normalize(url))):
         pass
     return run
@@ -74,8 +78,8 @@ def test_nothing_of_an_article_is_left_but_its_tombstone(room):
     assert [words for words in (SECRET_WORDS, "Lanterns out", "2026/bridge") if words in left] == []
     assert room.services.engine.search(parse("lanterns")).hits == []
     with room.store.read() as tx:
-        assert takedown.buried(tx, [gone]) == {gone}
-    assert remembered(room.services.config.data_dir) == [gone]
+        assert tombstones.buried(tx, [gone]) == {gone}
+    assert remembered(room.services.config.data_dir) == {gone: gone}
 
 
 def test_it_does_not_come_back_by_its_own_link_nor_by_another_or_a_canonical_name(room):
@@ -247,7 +251,7 @@ def host_row(room: Newsroom) -> str:
 
 
 def whole_source(room: Newsroom, *, stop_after: int | None = None) -> Takedown:
-    run = Takedown(room.store, room.services.engine, room.services.config.data_dir)
+    run = run_of(room)
     for number, _ in enumerate(run.source(SourceId(room.source()))):
         if number == stop_after:
             break
@@ -267,7 +271,7 @@ def test_a_source_goes_with_all_that_was_read_of_it_even_when_broken_off_in_the_
     for table in (schema.articles, schema.links, schema.sources, schema.endpoints, schema.messages, schema.matches):
         assert count(room, table) == 0
     with room.store.read() as tx:
-        assert takedown.buried(tx, [*ids, source_id]) == {*ids, source_id}
+        assert tombstones.buried(tx, [*ids, source_id]) == {*ids, source_id}
     assert room.services.engine.search(parse("lanterns")).hits == []
 
 
@@ -278,17 +282,158 @@ def test_what_is_remembered_beside_the_store_takes_it_down_again_after_a_restore
         tx.conn.execute(schema.tombstones.delete())  # the backup is older
     article(room)
     assert count(room, schema.articles) == 1
-    run = Takedown(room.store, room.services.engine, room.services.config.data_dir)
-    assert sum(run.again(remembered(room.services.config.data_dir))) == 2
-    assert count(room, schema.articles) == 0
+    with room.store.write() as tx:
+        bury_remembered(tx, remembered(room.services.config.data_dir))
+    assert sum(run_of(room).again()) == 2
+    assert count(room, schema.articles) == count(room, schema.links) == 0
     with room.store.read() as tx:
-        assert takedown.buried(tx, [gone])
+        assert tombstones.buried(tx, [gone])
 
 
 def test_a_lifted_tombstone_lets_it_in_again(room):
     gone = article(room)
     forget(room)
     with room.store.write() as tx:
-        assert takedown.lift(tx, [gone]) == 1
+        assert tombstones.lift(tx, gone) == {gone}
     article(room)
     assert count(room, schema.articles) == 1
+
+
+# -- what broke off ---------------------------------------------------------------------------------------------------
+
+
+class Shown:
+    """Facts as Kibana would hold them; away when it is told to be."""
+
+    def __init__(self, away_at: int = -1) -> None:
+        self.calls, self.away_at = [], away_at
+
+    def drop(self, *, articles=(), urls=(), source_id=None):
+        self.calls.append((set(articles), set(urls), source_id))
+        if len(self.calls) - 1 == self.away_at:
+            raise Transient("Kibana is away.")
+        return 0
+
+
+def test_facts_go_before_the_rows_that_say_which_they_are(room):
+    gone = article(room)
+    shown = Shown(away_at=0)
+    with pytest.raises(Transient):
+        sum(run_of(room, shown).address(gone))
+    assert shown.calls[0] == ({gone}, {URL}, None)
+    assert count(room, schema.articles) == count(room, schema.links) == 1
+    sum(run_of(room, shown).address(gone))
+    assert count(room, schema.articles) == count(room, schema.links) == 0
+
+
+def test_a_source_is_found_again_until_all_its_facts_are_gone(room):
+    source_id = SourceId(room.source())
+    article(room)
+    shown = Shown()
+    sum(run_of(room, shown).source(source_id))
+    last = shown.calls[-1]
+    assert last == (set(), set(), source_id)
+    source_id = SourceId(room.source())
+    with pytest.raises(Transient):
+        sum(run_of(room, Shown(away_at=0)).source(source_id))
+    with room.store.read() as tx:
+        assert takedown.find_source(tx, "Herald") is not None
+    sum(run_of(room, shown).source(source_id))
+    with room.store.read() as tx:
+        assert takedown.find_source(tx, "Herald") is None
+
+
+def test_a_run_that_broke_off_anywhere_is_finished_by_again(room, monkeypatch):
+    """Every step dies once, the first one included; what began with the tombstones ends with nothing left."""
+    steps = ["drop_matches", "end_articles", "drop_links", "end_source"]
+    for step in steps:
+        article(room)
+        with monkeypatch.context() as patched:
+            patched.setattr(takedown, step, broken)
+            with pytest.raises(RuntimeError):
+                sum(run_of(room).source(SourceId(room.source())))
+        sum(run_of(room).again())
+        left = everything(room).replace(host_row(room), "")
+        assert [words for words in (SECRET_WORDS, "Lanterns out", "herald.example") if words in left] == []
+        with room.store.write() as tx:
+            tx.conn.execute(schema.tombstones.delete())
+            tx.conn.execute(schema.deliveries.delete())
+
+
+def broken(*_args):
+    raise RuntimeError
+
+
+def test_a_big_story_is_taken_out_of_the_outbox_in_short_transactions(room, monkeypatch):
+    monkeypatch.setattr(redaction.pairs, "__kwdefaults__", {"limit": 2})
+    monkeypatch.setattr(takedown, "MOST_MATCHES", 2)
+    for number in range(5):
+        room.watch("lanterns", id=f"more{number}", digest="hourly")
+    sizes, real = [], redaction.redact
+    monkeypatch.setattr(redaction, "redact", lambda tx, of, *args: sizes.append(len(of)) or real(tx, of, *args))
+    article(room)
+    assert forget(room).done.deliveries == 5
+    assert sizes == [2, 2, 2]
+    assert count(room, schema.matches) == 0
+    with room.store.read() as tx:
+        assert deliveries.counts(tx) == {"cancelled": 5, "sent": 1}
+
+
+# -- a source that goes on while it is taken down ----------------------------------------------------------------------
+
+
+def test_nothing_of_a_closed_source_lands_is_found_or_alerts(room):
+    room.fetched(URL, page_of("Lanterns out", *[f"{SECRET_WORDS} word{n} lanterns" for n in range(30)]))
+    source_id = SourceId(room.source())
+    with room.store.write() as tx:
+        takedown.close_source(tx, source_id)
+        link = Link(id=LinkId(url_id("http://herald.example/new")), url="http://herald.example/new")
+        assert links.add(tx, source_id, None, [links.Finding(link=link)]) == 0
+    room.run()
+    assert room.received == []
+    assert count(room, schema.articles) == count(room, schema.links) == count(room, schema.pages) == 0
+
+
+def test_what_lands_between_the_last_batch_and_the_end_is_taken_down_too(room, monkeypatch):
+    """As a landing that had looked before the source was closed, and commits now."""
+    source_id, real = SourceId(room.source()), takedown.end_source
+    late = iter([f"{URL}/late", None])
+
+    def end(tx, wanted):
+        if url := next(late, None):
+            row = {"id": url_id(url), "url": url, "host": "herald.example", "source_id": wanted, "found_at": tx.now}
+            tx.conn.execute(schema.links.insert().values(**row, state="found"))
+        return real(tx, wanted)
+
+    monkeypatch.setattr(takedown, "end_source", end)
+    sum(run_of(room).source(source_id))
+    assert count(room, schema.links) == count(room, schema.sources) == 0
+
+
+# -- letting in again -------------------------------------------------------------------------------------------------
+
+
+def test_lifting_an_address_lifts_what_led_to_it(room):
+    fetched_by_redirect(room)
+    room.run()
+    asked, other = url_id("http://herald.example/short"), f"{URL}?page=1"
+    sum(run_of(room).address(asked))
+    article(room, other, canonical=URL)  # found meanwhile, and buried for what it leads to
+    with room.store.write() as tx:
+        assert tombstones.takedowns_of(tx, [url_id(URL)]) == {url_id(URL): asked}
+        assert tombstones.lift(tx, asked) == {asked, url_id(URL), url_id(other)}
+    fetched_by_redirect(room)
+    room.run()
+    assert count(room, schema.articles) == 1
+    assert count(room, schema.tombstones) == 0
+
+
+def test_what_was_taken_down_by_itself_stays_down_when_its_source_is_let_in(room):
+    source_id, one = SourceId(room.source()), article(room)
+    with room.store.write() as tx:
+        takedown.close_source(tx, source_id)
+        tombstones.bury(tx, [one], tombstones.of_source(source_id))
+        tombstones.bury(tx, [one], one)
+        tombstones.bury(tx, [one], tombstones.of_source(source_id))
+        tombstones.lift(tx, tombstones.of_source(source_id))
+        assert tombstones.buried(tx, [one, source_id]) == {one}
