@@ -94,7 +94,8 @@ def send(
     except httpx.TimeoutException:
         raise Transient(f"{_place(url)} gave no whole answer within {max_seconds:g} seconds.") from None
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
-        raise Permanent(f"{shown(url)} is not an address that can be asked.") from None
+        known = "An address with a login" if "@" in url else shown(url)  # where its password ends can't be told
+        raise Permanent(f"{known} is not an address that can be asked.") from None
     except httpx.HTTPError as error:
         raise Transient(_failure(url, error)) from error
 

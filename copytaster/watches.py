@@ -4,6 +4,7 @@ It owns what they are; it must not know how a query is matched, a delivery plann
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NewType, get_args
@@ -44,23 +45,26 @@ class Channel:
     reason: str | None = None  # why it was disabled
 
 
-HOSTS_ARE_SHOWN = frozenset({"http", "https", "json", "jsons", "xml", "xmls", "form", "forms"})
+# As strict as can be: what does not read as exactly that may hide a key in any part, and nothing of it is shown.
+_MAILBOX = re.compile(r"([^\s/:@%?#,;])[^\s/:@%?#,;]*@([^\s/:@%?#,;]+)")
+_WEBHOOK = re.compile(r"//(?:[^/?#@\\\s]*@)?((?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?)(/?)([^@]*)")
 
 
-def without_secrets(url: str) -> str:
-    """A channel as a list may show it: the mailbox, or scheme and host, for the rest of a webhook's URL is a key.
+def without_secrets(url: str, *, mailbox: bool = True) -> str:
+    """A channel as anybody may see it; the one place that decides it, for lists, pages, notices and logs.
 
-    Of a chat the scheme alone: what stands where a host would is its key in many (``tgram://TOKEN/chat``).
+    Of a mailbox its address, or its domain only (``mailbox=False``); of a webhook scheme and host, for the rest is a key. Of
+    all that Apprise sends to the scheme alone: what stands where a host would is a token in many (``tgram://TOKEN/chat``).
     """
-    scheme, colon, rest = url.partition(":")
+    scheme, colon, rest = url.strip().partition(":")
     if not colon:
         return url
-    if scheme.lower() == "mailto":
-        return url.partition("?")[0]
-    if scheme.lower() not in HOSTS_ARE_SHOWN:
-        return f"{scheme}://…"
-    host = rest.lstrip("/").partition("/")[0].rpartition("@")[2].partition("?")[0]
-    return f"{scheme}://{host}" if rest.strip("/") == host else f"{scheme}://{host}/…"
+    if scheme.lower() == "mailto" and (found := _MAILBOX.fullmatch(rest.partition("?")[0])):
+        return f"{scheme}:{found[0]}" if mailbox else f"{found[1]}…@{found[2]}"
+    if scheme.lower() in ("http", "https") and (found := _WEBHOOK.fullmatch(rest)):
+        bare = rest in (f"//{found[1]}", f"//{found[1]}/")
+        return f"{scheme}://{found[1]}" if bare else f"{scheme}://{found[1]}/…"
+    return f"{scheme}:…" if scheme.lower() == "mailto" else f"{scheme}://…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,8 @@ from starlette.requests import ClientDisconnect
 
 from copytaster.errors import Rejected
 from copytaster.store import Tx, deliveries, messages, watches
-from copytaster.watches import ChannelId, WatchId
+from copytaster.watches import ChannelId, WatchId, without_secrets
 from desk import alertmanager
-from desk.glance import place_of
 from desk.serving import Web
 from workers import websub
 from workers.notifiers import unsubscribe
@@ -90,9 +89,10 @@ def _what(web: Web, token: str) -> str:
         watch = watches.get(tx, watch_id) if watch_id else None
     if channel is None:
         raise Rejected("bad_token", "This unsubscribe link belongs to an address that is not told anything any more.")
+    place = without_secrets(channel.url, mailbox=False)
     if watch_id is None:
-        return f"All alerts to {place_of(channel.url)}."
-    return f"Alerts for “{watch.name[:200] if watch else 'a watch that was removed'}” to {place_of(channel.url)}."
+        return f"All alerts to {place}."
+    return f"Alerts for “{watch.name[:200] if watch else 'a watch that was removed'}” to {place}."
 
 
 def _unknown(web: Web, error: Rejected) -> Response:

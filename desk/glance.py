@@ -13,7 +13,7 @@ from copytaster.news import Article
 from copytaster.store import Store, Tx, articles, channels, deliveries, refusals, sources, watches
 from copytaster.store.channels import Standing as ChannelStanding
 from copytaster.store.db import Record
-from copytaster.watches import Delivery, Hit
+from copytaster.watches import Delivery, Hit, without_secrets
 from search.passages import Passage, passage
 from workers.reconciler import due_rows
 
@@ -66,7 +66,7 @@ def look(store: Store) -> Overview:
             watches=watches.total(tx),
             deliveries=deliveries.counts(tx),
             channels=channels.counts(tx),
-            troubled=[(place_of(each.url), each) for each in channels.listed(tx, limit=CHANNELS, trouble=True)],
+            troubled=[(_place(each.url), each) for each in channels.listed(tx, limit=CHANNELS, trouble=True)],
             due=due_rows(tx),
             oldest_due_at=deliveries.oldest_due_at(tx),
             alerts=_alerts(tx),
@@ -99,25 +99,18 @@ def _alert(article: Article, hits: Sequence[Hit], rows: Sequence[Mapping[str, An
         url=web_address(article.url),
         source=article.source_name,
         at=rows[0]["created_at"],
-        states=[(place_of(row["channel"]), row["state"]) for row in rows],
+        states=[(_place(row["channel"]), row["state"]) for row in rows],
     )
 
 
 def _refused(refusal: refusals.Refusal) -> Mapping[str, Any]:
     secret = refusal.stage == "deliver"  # there it is a channel, and webhook URLs carry tokens
-    shown = place_of(refusal.url) if secret else _plain(refusal.url)
+    shown = _place(refusal.url) if secret else _plain(refusal.url)
     return {"refusal": refusal, "shown": shown, "link": None if secret else web_address(refusal.url)}
 
 
-def place_of(url: str) -> str:
-    """Whom a channel tells, without its secrets: the domain of a mailbox, the host of a webhook, else the scheme alone."""
-    scheme, _, rest = url.partition(":")
-    if scheme == "mailto":
-        name, at, domain = rest.partition("?")[0].rpartition("@")
-        return f"{name[:1]}…{at}{domain}" if at else "mail"
-    if scheme in ("http", "https"):
-        return f"{scheme}://{urlsplit(url).hostname or ''}"
-    return f"{scheme}:…"
+def _place(url: str) -> str:
+    return without_secrets(url, mailbox=False)
 
 
 def web_address(url: str) -> str | None:

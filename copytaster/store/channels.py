@@ -121,7 +121,7 @@ _ERROR = (
 )
 
 
-def listed(tx: Tx, *, limit: int, trouble: bool = False) -> list[Standing]:
+def listed(tx: Tx, *, limit: int | None, trouble: bool = False) -> list[Standing]:
     """Those that are switched off or fail first, then by the time they were added."""
     return _standings(tx, _TROUBLE if trouble else true(), limit)
 
@@ -137,7 +137,7 @@ def counts(tx: Tx) -> dict[str, int]:
     return {row[0]: row[1] for row in tx.conn.execute(query)}
 
 
-def _standings(tx: Tx, which: ColumnElement[bool], limit: int) -> list[Standing]:
+def _standings(tx: Tx, which: ColumnElement[bool], limit: int | None) -> list[Standing]:
     query: Select[*tuple[Any, ...]] = select(
         *_PLAIN,
         _STATE.label("state"),

@@ -180,15 +180,26 @@ def get(tx: Tx, delivery_id: int) -> Delivery | None:
 
 
 def every(tx: Tx, *, state: str | None = None, limit: int = 50) -> list[Mapping[str, Any]]:
-    """Newest first, with the names a person knows them by: watch, title, url, channel."""
-    some = select(deliveries.c.id).order_by(deliveries.c.id.desc()).limit(limit)
-    newest = (some.where(deliveries.c.state == state) if state else some).subquery()
-    # These first: to join all and sort them then takes seconds.
-    join = newest.join(deliveries, deliveries.c.id == newest.c.id).join(watches, watches.c.id == deliveries.c.watch_id)
+    """Newest first, with the names a person knows them by."""
+    return named(tx, newest(tx, state=state, limit=limit))
+
+
+def newest(tx: Tx, *, state: str | None = None, before: DeliveryId | None = None, limit: int) -> list[DeliveryId]:
+    """The ids of those, or of the ones that follow ``before``."""
+    query = select(deliveries.c.id).order_by(deliveries.c.id.desc()).limit(limit)
+    query = query.where(deliveries.c.state == state) if state else query
+    query = query.where(deliveries.c.id < before) if before else query
+    return list(tx.conn.execute(query).scalars())
+
+
+def named(tx: Tx, ids: Sequence[DeliveryId]) -> list[Mapping[str, Any]]:
+    """These, newest first, with watch, title, url and channel; not those whose article is gone."""
+    join = deliveries.join(watches, watches.c.id == deliveries.c.watch_id)  # of these only: to join all takes seconds
     join = join.join(channels, channels.c.id == deliveries.c.channel_id).join(articles, articles.c.id == deliveries.c.article_id)
-    named = (watches.c.name.label("watch"), channels.c.url.label("channel"), articles.c.title, articles.c.url)
-    query = select(*FIELDS, deliveries.c.sent_at, *named).select_from(join).order_by(newest.c.id.desc())
-    return [dict(row._mapping) for row in tx.conn.execute(query)]
+    names = (watches.c.name.label("watch"), channels.c.url.label("channel"), articles.c.title, articles.c.url)
+    query = select(*FIELDS, deliveries.c.sent_at, *names).select_from(join).where(deliveries.c.id.in_(IDS))
+    rows = tx.conn.execute(query.order_by(deliveries.c.id.desc()), {"ids": list(ids)})
+    return [dict(row._mapping) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,11 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, literal, select, tuple_
 
 from copytaster.store.db import Tx
 from copytaster.store.schema import refusals
+from copytaster.store.types import Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +37,18 @@ def put(tx: Tx, refusal: Refusal) -> None:
     tx.conn.execute(row.on_conflict_do_update(index_elements=["stage", "key"], set_=values))
 
 
-def every(tx: Tx, *, limit: int = 100, reason: str | None = None, stage: str | None = None) -> list[Refusal]:
-    """Newest first."""
+def every(
+    tx: Tx, *, limit: int = 100, reason: str | None = None, stage: str | None = None, before: Refusal | None = None
+) -> list[Refusal]:
+    """Newest first; those that follow ``before``."""
     query = select(refusals).order_by(refusals.c.refused_at.desc(), refusals.c.id.desc()).limit(limit)
     if reason:
         query = query.where(refusals.c.reason == reason)
     if stage:
         query = query.where(refusals.c.stage == stage)
+    if before:
+        last = literal(before.refused_at, Instant), literal(before.id)
+        query = query.where(tuple_(refusals.c.refused_at, refusals.c.id) < tuple_(*last))
     return [Refusal(**row._mapping) for row in tx.conn.execute(query)]
 
 

@@ -1,5 +1,6 @@
 """``copytaster channel``: where people are told, how each takes it, and the keys of webhooks. It owns words and options only."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,27 +10,29 @@ from copytaster.errors import Rejected
 from copytaster.store import channels
 from copytaster.store.channels import Standing
 from copytaster.watches import without_secrets
-from desk import output, resending
-from desk.commands.options import AsJson, Limit, group, span
+from desk import listing, output, resending
+from desk.commands.options import AsJson, ListLimit, group, span
 from desk.opening import desk
 
 app = group("Where you are told: how each channel takes it, and the keys of webhooks.\n\nExample: copytaster channel list")
 Named = Annotated[str, typer.Argument(metavar="CHANNEL", help="Its id, as the list prints it, or its whole address.")]
+MOST_SHOWN = 100
 COLUMNS = ("to", "state", "waiting", "last sent", "fails since", "next try", "why", "id")
 
 
 @app.command("list")
-def list_(limit: Limit = 100, json: AsJson = False) -> None:
+def list_(limit: ListLimit = None, json: AsJson = False) -> None:
     """List channels, those that are switched off or fail first; no secret is shown.
 
     Example: copytaster channel list --json
     """
     with desk() as here, here.store.read() as tx:
-        found = channels.listed(tx, limit=limit)
-    if json:
-        for each in found:
-            output.record(shown(each))
-        return
+        most = None if json else (limit or MOST_SHOWN) + 1
+        found = channels.listed(tx, limit=most)
+    listing.show(found, limit, most=MOST_SHOWN, record=shown if json else None, table=_table)
+
+
+def _table(found: Sequence[Standing]) -> None:
     output.table(COLUMNS, map(row, found), empty="Nobody is told anything yet: copytaster watch add 'a name' --to URL")
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -11,32 +11,38 @@ import typer
 from copytaster.errors import Rejected
 from copytaster.store import Tx, deliveries
 from copytaster.watches import Delivery, MessageId, without_secrets
-from desk import output
-from desk.commands.options import AsJson, Limit, date, group, reading
+from desk import listing, output
+from desk.commands.options import AsJson, ListLimit, date, group, reading
 from desk.opening import Desk, desk
 from desk.writing import span_or_instant
 
 app = group("What was sent, what failed and what waits.\n\nExample: copytaster deliveries list --state failed")
 State = Literal["pending", "sending", "sent", "failed", "cancelled"]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Numbers of deliveries or ids of messages.")]
+MOST_SHOWN = 50
 COLUMNS = ("id", "state", "due", "watch", "to", "title")
 
 
 @app.command("list")
 def list_(
-    state: Annotated[State | None, typer.Option(help="Only these.")] = None, limit: Limit = 50, json: AsJson = False
+    state: Annotated[State | None, typer.Option(help="Only these.")] = None, limit: ListLimit = None, json: AsJson = False
 ) -> None:
     """List deliveries, the newest first.
 
     Example: copytaster deliveries list --state failed --json
     """
-    with desk() as here, here.store.read() as tx:
-        rows = deliveries.every(tx, state=state, limit=limit)
-    if json:
-        for row in rows:
-            output.record({**row, "channel": without_secrets(row["channel"])})
-        return
-    cells = ((r["id"], r["state"], r["due_at"], r["watch"], without_secrets(r["channel"]), r["title"]) for r in rows)
+    with desk() as here:
+        listing.show(
+            (row | {"channel": without_secrets(row["channel"])} for row in listing.every_delivery(here.store, state)),
+            limit,
+            most=MOST_SHOWN,
+            record=dict if json else None,
+            table=_table,
+        )
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> None:
+    cells = ((r["id"], r["state"], r["due_at"], r["watch"], r["channel"], r["title"]) for r in rows)
     output.table(COLUMNS, cells, empty="Nothing was owed to anybody yet.")
 
 

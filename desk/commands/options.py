@@ -34,6 +34,9 @@ LevelOption = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many.")]
+ListLimit = Annotated[
+    int | None, typer.Option("--limit", "-n", min=1, help="At most so many; unless given all as JSON, the first as a table.")
+]
 
 
 def group(help: str) -> typer.Typer:  # noqa: A002

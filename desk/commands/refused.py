@@ -1,34 +1,39 @@
 """``copytaster refused``: what was refused, why, and bringing it back. It owns words and options only."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
 
+from copytaster.store.refusals import Refusal
 from copytaster.watches import without_secrets
-from desk import output
-from desk.commands.options import AsJson, Limit, group
+from desk import listing, output
+from desk.commands.options import AsJson, ListLimit, group
 from desk.opening import desk
 
 app = group("What was refused, at which stage and why: nothing is dropped in silence.\n\nExample: copytaster refused list")
 Stage = Annotated[Literal["discover", "fetch", "ingest", "deliver", "index"] | None, typer.Option(help="Only this stage.")]
+MOST_SHOWN = 50
 Reason = Annotated[str | None, typer.Option(help="Only this reason, as the list prints it.")]
 
 
 @app.command("list")
-def list_(stage: Stage = None, reason: Reason = None, limit: Limit = 50, json: AsJson = False) -> None:
+def list_(stage: Stage = None, reason: Reason = None, limit: ListLimit = None, json: AsJson = False) -> None:
     """List what was refused, the newest first.
 
     Example: copytaster refused list --stage ingest --json
     """
-    from copytaster.store import refusals
+    with desk() as here:
+        found = listing.every_refusal(here.store, stage=stage, reason=reason)
+        listing.show(found, limit, most=MOST_SHOWN, record=_record if json else None, table=_table)
 
-    with desk() as here, here.store.read() as tx:
-        found = refusals.every(tx, limit=limit, reason=reason, stage=stage)
-    if json:
-        for each in found:
-            output.record(asdict(each) | {"url": _shown(each.stage, each.url)})
-        return
+
+def _record(refusal: Refusal) -> dict[str, object]:
+    return asdict(refusal) | {"url": _shown(refusal.stage, refusal.url)}
+
+
+def _table(found: Sequence[Refusal]) -> None:
     rows = ((r.id, r.refused_at, r.stage, r.reason, r.attempts, _shown(r.stage, r.url), r.detail) for r in found)
     columns = ("id", "when", "stage", "reason", "tries", "what", "why")
     output.table(columns, rows, empty="Nothing is refused.")

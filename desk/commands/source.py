@@ -4,7 +4,6 @@ import datetime as dt
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +12,12 @@ import typer
 from copytaster.errors import CopytasterError, Rejected
 from copytaster.store import processes
 from copytaster.store import sources as rows
-from copytaster.store.health import health_state
-from desk import output
+from copytaster.store.health import SourceHealth, health_state
+from desk import listing, output
 from desk.backfill import Filled, Past, Range, check, put
-from desk.commands.options import AsJson, date, group, reading, span
+from desk.commands.options import AsJson, ListLimit, date, group, reading, span
 from desk.fetching import Fetcher, Manner, check_proxy, whole
 from desk.found_words import endpoints_found, print_added, print_site
-from desk.listing import every_source
 from desk.opening import Desk, config, desk
 from desk.showing import Shown, print_shown
 from desk.sources import Options, add, find, look, survey
@@ -31,7 +29,6 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name, host, address o
 Proxy = Annotated[str | None, typer.Option(metavar="URL", help="Ask through this proxy: http://user:password@host:3128")]
 Headers = Annotated[list[str] | None, typer.Option("--header", metavar="'NAME: VALUE'", help="Send this header to it.")]
 Cookies = Annotated[list[str] | None, typer.Option("--cookie", metavar="NAME=VALUE", help="Send this cookie to it.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many; as JSON all.")]
 MOST_SHOWN = 1_000
 Agent = Annotated[str | None, typer.Option(metavar="TEXT", help="Ask under this name; crawl.user_agent unless given.")]
 
@@ -127,21 +124,18 @@ _OLD = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 @app.command("list")
-def list_(limit: Limit = MOST_SHOWN, json: AsJson = False) -> None:
+def list_(limit: ListLimit = None, json: AsJson = False) -> None:
     """List sources with their health, by name; as JSON all of them.
 
     Example: copytaster source list --json
     """
     with desk() as here:
-        listed = every_source(here.store)
-        if json:
-            for each in listed:
-                output.record(asdict(each) | {"health": health_state(each)})
-            return
-        found = list(islice(listed, limit + 1))
-    print_health(found[:limit])
-    if len(found) > limit:
-        output.note(f"These are the first {limit}: say --limit for more, or --json for all.")
+        found = listing.every_source(here.store)
+        listing.show(found, limit, most=MOST_SHOWN, record=_health if json else None, table=print_health)
+
+
+def _health(source: SourceHealth) -> dict[str, object]:
+    return asdict(source) | {"health": health_state(source)}
 
 
 @app.command()

@@ -2,8 +2,7 @@
 
 import datetime as dt
 import sys
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +11,8 @@ import typer
 from copytaster.errors import CopytasterError, Permanent, Rejected, Transient
 from copytaster.store import watches
 from copytaster.watches import Channel, Digest, Quiet, Watch, without_secrets
-from desk import output, watching
-from desk.commands.options import AsJson, LevelOption, date, group, reading, span
-from desk.listing import every_watch
+from desk import listing, output, watching
+from desk.commands.options import AsJson, LevelOption, ListLimit, date, group, reading, span
 from desk.looking import Look, found_record, print_found
 from desk.opening import Desk, desk
 from desk.watching import Added, Wanted
@@ -112,7 +110,7 @@ def _print_preview(look: Look, said: str) -> None:
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many; as JSON all.")] = MOST_SHOWN,
+    limit: ListLimit = None,
     json: AsJson = False,
 ) -> None:
     """List watches in the order that they were added; as JSON all of them.
@@ -120,16 +118,16 @@ def list_(
     Example: copytaster watch list --json
     """
     with desk() as here:
-        listed = every_watch(here.store)
-        if json:
-            for watch, channels in listed:
-                output.record(watching.listed(watch, {each.id: each for each in channels}))
-            return
-        found = list(islice(listed, limit + 1))
+        listing.show(listing.every_watch(here.store), limit, most=MOST_SHOWN, record=_record if json else None, table=_table)
+
+
+def _record(found: tuple[Watch, Sequence[Channel]]) -> Mapping[str, object]:
+    return watching.listed(found[0], {each.id: each for each in found[1]})
+
+
+def _table(found: Sequence[tuple[Watch, Sequence[Channel]]]) -> None:
     empty = "There are no watches yet: copytaster watch add 'a name' --to mailto:me@example.org"
-    output.table(("name", "query", "when", "state", "to", "id"), (_row(*each) for each in found[:limit]), empty=empty)
-    if len(found) > limit:
-        output.note(f"These are the first {limit}: say --limit for more, or --json for all.")
+    output.table(("name", "query", "when", "state", "to", "id"), (_row(*each) for each in found), empty=empty)
 
 
 def _row(watch: Watch, channels: Sequence[Channel]) -> tuple[object, ...]:
@@ -252,7 +250,7 @@ def export() -> None:
     Example: copytaster watch export > watches.jsonl
     """
     with desk() as here:
-        for watch, channels in every_watch(here.store):
+        for watch, channels in listing.every_watch(here.store):
             output.record(watching.exported(watch, {each.id: each for each in channels}))
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from copytaster.store import articles, deliveries, links, messages, processes, refusals, sources, watches
 from copytaster.watches import MessageId
+from desk import listing
 from tests.desk import news_world
 from tests.desk.conftest import is_one_sentence
 
@@ -35,6 +36,30 @@ def alert(own_store):
 def only(records):
     (one,) = records
     return one
+
+
+@pytest.fixture
+def many(own_store):
+    """More of everything than a table shows unless asked."""
+    source_id, _ = news_world.add_source(own_store, "herald")
+    watch, _ = news_world.add_watch(own_store, "Fatemiyoun", *(f"https://hooks.example/{number}" for number in range(105)))
+    news_world.add_alert(own_store, watch, news_world.add_article(own_store, source_id, 1), "Fatemiyoun")
+    with own_store.write() as tx:
+        for number in range(105):
+            place = f"https://herald.example/{number}"
+            refusals.put(tx, refusals.Refusal(stage="fetch", key=place, url=place, reason="too_big", detail="Big."))
+
+
+@pytest.mark.parametrize("what", ["refused", "deliveries", "channel"])
+def test_a_list_as_json_is_whole_unless_a_limit_is_given_and_a_table_that_is_cut_says_so(call, many, monkeypatch, what):
+    monkeypatch.setattr(listing, "PAGE", 10)
+    every = call(what, "list", "--json")
+    assert len({record["id"] for record in every.records}) == 105
+    assert every.err == ""
+    assert [each["id"] for each in call(what, "list", "--json", "-n", "23").records] == [r["id"] for r in every.records[:23]]
+    cut = call(what, "list")
+    assert "--limit for more, or --json for all" in cut.err
+    assert call(what, "list", "-n", "105").err == ""
 
 
 def test_a_failed_delivery_is_listed_shown_and_its_channels_key_is_not(call, alert):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 
 import pytest
 from sqlalchemy import select
@@ -16,6 +17,7 @@ from tests.desk import news_world
 from tests.desk.test_web import Browser
 from workers import packing, pipeline
 from workers.bootstrap import make_services
+from workers.notifiers.apprise import _library
 
 MARK = "hunter2"
 CHANNELS = (
@@ -27,6 +29,10 @@ CHANNELS = (
     f"discord://4174216298/{MARK}",
     f"mailtos://user:{MARK}@mail.example?to=a@example.org",
     f"mailto:reader@example.org?smtp={MARK}",
+    f"mailto://user:{MARK}@gmail.example",
+    f"pbul://{MARK}",
+    f"pover://user@{MARK}",
+    f"https://user:p{MARK}/@hooks.example/a",
 )
 ENVIRONMENT = {
     "MAIL__URL": f"smtp://user:{MARK}-smtp@127.0.0.1:9",
@@ -157,6 +163,49 @@ def twice_in(store: Store) -> None:
             tx.conn.execute(schema.channels.insert().values(**row))
 
 
-@pytest.mark.parametrize("url", CHANNELS)
+ODD = (
+    f"https://user:{MARK}#x@hooks.example/a",
+    f"https://user:12/{MARK}@hooks.example/a",
+    f"https://user:{MARK}@b@hooks.example/a",
+    f"https:/{MARK}",
+    f"https:{MARK}@hooks.example",
+    f"HTTPS://{MARK}@hooks.example\\@{MARK}/",
+    f"https://hooks.example:{MARK}/",
+    f"MailTo://{MARK}@gmail.example/?to=a@example.org",
+    f"mailto:user:{MARK}@gmail.example",
+    f"mailto:a@example.org#{MARK}",
+    f"mailto:{MARK}%40a@example.org",
+    f" tgram://{MARK}/1",
+)
+
+
+@pytest.mark.parametrize("url", [*CHANNELS, *ODD])
 def test_a_channel_is_shown_without_its_key(url):
-    assert MARK not in without_secrets(url)
+    for mailbox in (True, False):
+        assert MARK not in without_secrets(url, mailbox=mailbox)
+
+
+def test_of_no_form_that_apprise_documents_more_than_the_scheme_is_shown():
+    services = _library().Apprise().details()["schemas"]
+    shown = set()
+    for service in services:
+        for scheme in {*(service["protocols"] or ()), *(service["secure_protocols"] or ())}:
+            for form in service["details"]["templates"]:
+                url = re.sub(r"{(\w+)}", lambda part: scheme if part[1] == "schema" else f"{MARK}{part[1]}", form)  # noqa: B023
+                shown |= {(scheme, without_secrets(url)), (scheme, without_secrets(url, mailbox=False))}
+    assert len(services) > 100
+    assert {said for scheme, said in shown if said not in (f"{scheme}://…", f"{scheme}:…")} == set()
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "page"),
+    [
+        ("mailto:reader@example.org?x=y", "mailto:reader@example.org", "r…@example.org"),
+        ("https://hooks.example:8443/a/b?c", "https://hooks.example:8443/…", "https://hooks.example:8443/…"),
+        ("https://hooks.example?c", "https://hooks.example/…", "https://hooks.example/…"),
+        ("http://[::1]:80/", "http://[::1]:80", "http://[::1]:80"),
+        ("https://me:pa@redaktion.straße.example/", "https://redaktion.straße.example/…", "https://redaktion.straße.example/…"),
+    ],
+)
+def test_what_is_no_key_is_shown_so_that_a_person_knows_which_channel_it_is(url, said, page):
+    assert (without_secrets(url), without_secrets(url, mailbox=False)) == (said, page)

@@ -86,12 +86,13 @@ class Mail:
 def mailbox(url: str) -> str:
     """The one mailbox of a ``mailto:`` URL, its domain in ASCII. Raises ``Rejected("bad_channel")``."""
     address = unquote(url.strip().partition(":")[2].partition("?")[0]).strip()
+    known = "This" if ":" in address else shown(address, 80)  # user:password@host is told to nobody
     if "," in address:
-        raise Rejected("bad_channel", f"{shown(address, 80)} names several mailboxes; give one mailto: for each.")
+        raise Rejected("bad_channel", f"{known} names several mailboxes; give one mailto: for each.")
     local, _, domain = address.rpartition("@")
     host = _ascii(domain)
     if not (0 < len(local) <= 64 and _LOCAL.fullmatch(local) and _HOST.fullmatch(host) and len(host) <= 253):
-        raise Rejected("bad_channel", f"{shown(address, 80)} is no mail address that can be sent to; check its spelling.")
+        raise Rejected("bad_channel", f"{known} is no mail address that can be sent to; check its spelling.")
     return f"{local}@{host}"
 
 
