@@ -22,7 +22,7 @@ from search.engine import Outcome
 from search.mapping import IndexDocument
 from workers import landing, packing, refilling, settling
 from workers.extraction.boxed import extract_boxed
-from workers.notifiers import Bounced, Gone, NotTheirs
+from workers.notifiers import Bounced, Gone, NotTheirs, NotTried
 from workers.planner import SCHEDULE
 from workers.services import Services
 
@@ -149,6 +149,8 @@ def _deliver(services: Services, lease: messages.MessageLease, until: float) -> 
         settling.give_up(services, lease, str(error), "bounced")
     except (Permanent, Rejected) as error:
         settling.give_up(services, lease, str(error), "refused")
+    except NotTried as error:
+        settling.put_back(services, lease, error)
     except Transient as error:
         settling.try_later(services, lease, error)
     except Exception as error:
@@ -157,7 +159,8 @@ def _deliver(services: Services, lease: messages.MessageLease, until: float) -> 
         settling.try_later(services, lease, NotTheirs(f"It could not be sent, by a fault of copytaster: {error!r}"))
     else:
         crashpoint("deliver.sent")
-        return _settle(services, lease, Sent(receipt.detail, time.monotonic() - began), until)
+        took = time.monotonic() - began if receipt.seconds is None else receipt.seconds
+        return _settle(services, lease, Sent(receipt.detail, took), until)
     return None
 
 

@@ -13,7 +13,7 @@ from copytaster.store import Tx, channels, deliveries, messages, refusals, watch
 from copytaster.store.messages import MessageLease
 from copytaster.watches import OPEN_AFTER, Channel, MessageId
 from workers import packing
-from workers.notifiers import NotTheirs
+from workers.notifiers import NotTheirs, NotTried
 from workers.planner import next_attempt, next_probe
 from workers.services import Services
 
@@ -50,6 +50,12 @@ def try_later(services: Services, lease: MessageLease, error: Transient) -> None
     if due_at is None:
         dead = not took and not isinstance(error, NotTheirs)
         give_up(services, lease, f"Given up after {lease.message.attempts} attempts: {error}", "given_up", disable=dead)
+
+
+def put_back(services: Services, lease: MessageLease, error: NotTried) -> None:
+    """It never left us, so neither the message nor its channel is the worse for it."""
+    with services.store.write() as tx:
+        messages.put_back(tx, lease, tx.now + dt.timedelta(seconds=error.retry_after or 0))
 
 
 def give_up(services: Services, lease: MessageLease, why: str, reason: str, *, disable: bool = False) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Text, bindparam, func, insert, literal, null, or_, select, update
+from sqlalchemy import ScalarSelect, Text, bindparam, case, func, insert, literal, null, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from copytaster.store import channels as channel_rows
@@ -24,6 +24,7 @@ _ON = (channels.c.state == "active") & or_(channels.c.paused_until.is_(None), ch
 _SENDABLE = messages.c.channel_id.in_(select(channels.c.id).where(_ON))
 _CLAIM_LOCK = select(func.pg_advisory_xact_lock(7_020_417_414))
 _ATTEMPT = insert(attempts)
+_ONE_LESS = case((messages.c.attempts > 0, messages.c.attempts - 1), else_=0)
 # Channels take turns (decision 0013): the second message that waits for one comes after the first of every other.
 _NEXT_TURN = select(func.coalesce(func.max(messages.c.turn) + 1, bindparam("line"))).where(
     messages.c.channel_id == bindparam("channel"),
@@ -172,10 +173,22 @@ def again(tx: Tx, lease: MessageLease, detail: str, due_at: dt.datetime) -> bool
     return _end(tx, lease, "pending", detail, due_at=due_at)
 
 
+def put_back(tx: Tx, lease: MessageLease, due_at: dt.datetime) -> bool:
+    """It was not tried after all: nothing of it is noted, and the attempt does not count."""
+    mine = (messages.c.id == lease.message.id) & (messages.c.lease_token == lease.token)
+    values = {"due_at": due_at, "lease_token": None, "attempts": _ONE_LESS}
+    return tx.conn.execute(update(messages).where(mine).values(**values)).rowcount == 1
+
+
 def bring_forward(tx: Tx, channel_id: ChannelId) -> int:
-    """The channel takes messages again: what failed meanwhile waits no longer. One after the other, for none else is sent."""
+    """The channel takes messages again: what failed meanwhile waits no longer. One after the other, for none else is sent.
+
+    The try out of turn is one more than the schedule's, so it is given back beforehand: a receiver that fails again at once
+    must not use up three days of attempts in an hour. Where it fails, the wait that it cut short begins anew.
+    """
     waiting = (messages.c.channel_id == channel_id) & (messages.c.due_at > tx.now) & messages.c.lease_token.is_(None)
-    return tx.conn.execute(update(messages).where(waiting).values(due_at=tx.now)).rowcount
+    values = {"due_at": tx.now, "attempts": _ONE_LESS}
+    return tx.conn.execute(update(messages).where(waiting).values(**values)).rowcount
 
 
 def took_since(tx: Tx, channel_id: ChannelId, since: dt.datetime) -> bool:

@@ -33,7 +33,7 @@ def list_(
     """
     with desk() as here:
         listing.show(
-            (row | {"channel": without_secrets(row["channel"])} for row in listing.every_delivery(here.store, state)),
+            ({**row, "channel": without_secrets(row["channel"])} for row in listing.every_delivery(here.store, state)),
             limit,
             most=MOST_SHOWN,
             record=dict if json else None,

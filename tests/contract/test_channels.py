@@ -66,7 +66,9 @@ def test_a_channel_that_takes_messages_again_waits_for_no_schedule(store, one, f
     with store.write() as tx:
         assert messages.sent(tx, probe, "204")
         channels.worked(tx, one, quick=True)
+        assert messages.get(tx, "m0")["attempts"] == 1
         assert messages.bring_forward(tx, one) == 1
+        assert messages.get(tx, "m0")["attempts"] == 0, "the try out of turn is none of the schedule's"
         assert channels.listed(tx, limit=9, trouble=True) == []
         assert messages.due(tx) == 2
 

@@ -21,7 +21,7 @@ from desk.loopback import Listener
 from desk.sinks import verify
 from search.sqlite import SqliteSearch
 from workers import pipeline, planner, settling
-from workers.notifiers import Notifiers, Outbox, payload
+from workers.notifiers import Notifiers, NotTried, Outbox, payload
 from workers.services import Services
 from workers.watchlist import Watchlist
 
@@ -263,6 +263,55 @@ def test_a_message_that_is_sent_again_does_not_vouch_for_its_dead_channel(office
     office.ride(110, step=300)
     standing = office.standing(dead)
     assert (standing.state, standing.waiting) == ("disabled", 0)
+
+
+def test_a_receiver_that_takes_one_message_in_ten_minutes_loses_none_and_none_is_given_up(office):
+    channel = office.channel("/slow")
+    names = [f"m{number}" for number in range(30)]
+    office.put(channel, *names)
+    taken: dict[str, int] = {}
+
+    def answer(path):
+        minutes = int(office.clock().timestamp() // 600)
+        first = minutes not in taken.values()
+        return (204, {}) if first else (429, {})
+
+    class Answers(dict):
+        def get(self, path, default=None):
+            said = answer(path)
+            if said[0] == 204:
+                taken[office.endpoints.asked[-1][2]["webhook-id"]] = int(office.clock().timestamp() // 600)
+            return said
+
+    office.endpoints.answers = Answers()
+    for _ in range(24 * 60):
+        office.clock.advance(60)
+        office.run()
+        if office.standing(channel).waiting == 0:
+            break
+    with office.store.read() as tx:
+        assert [(each.key, each.attempts) for each in refusals.every(tx)] == []
+    assert sorted(taken) == sorted(names)
+
+
+def test_a_message_that_our_own_queue_held_up_uses_no_attempt_and_its_channel_is_not_blamed(office, monkeypatch):
+    channel = office.channel("/well")
+    office.put(channel, "m1")
+
+    def busy(message):
+        raise NotTried("Another message is being sent.", retry_after=2)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(office.services.notifiers, "send", busy)
+        office.run()
+    with office.store.read() as tx:
+        found = messages.get(tx, "m1")
+        assert (found["attempts"], found["state"], found["lease_token"]) == (0, "pending", None)
+        assert messages.attempts_of(tx, "m1") == []
+    assert (office.standing(channel).failures, office.standing(channel).paused_until) == (0, None)
+    office.clock.advance(2)
+    office.run()
+    assert len(office.endpoints.at("/well")) == 1
 
 
 def test_both_keys_sign_while_one_is_being_changed(office):

@@ -37,12 +37,13 @@ class Apprise:
         title, body = render.plain(message.payload)
         _pace(service, len(body))
         with leashed(self._guard, _host(service), seconds=TOTAL_SECONDS) as leash:
+            began = time.monotonic()
             sent, reason = _notify(service, title, body)
         if leash.refusal:
             raise Transient(str(leash.refusal))
         if not sent:
             raise _failure(f"{service.service_name} did not take the message: {reason or 'it gave no reason'}.", leash.answered)
-        return Receipt(f"sent by {service.service_name}")
+        return Receipt(f"sent by {service.service_name}", time.monotonic() - began)
 
     def check(self, url: str) -> None:
         """Apprise reads the URL, and its host, where it names one, may be reached."""

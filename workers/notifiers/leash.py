@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from copytaster.errors import Rejected, Transient
+from copytaster.errors import Rejected
 from copytaster.guard import Guard
+from workers.notifiers.port import NotTried
 
 MAX_ANSWER_BYTES = 65_536
 WAIT_SECONDS = 8.0  # for another block's end: with a whole sending after it still within a lease of 30 s
@@ -90,7 +91,7 @@ def leashed(guard: Guard, host: str | None, *, seconds: float) -> Iterator[Leash
     """Within this block, connections of this thread and of threads that it starts are checked and end in time.
 
     By an audit hook, which sees every connect of Python whatever library makes it; patching one HTTP library would
-    miss the others. One block at a time in a process: raises ``Transient`` where another one does not end soon.
+    miss the others. One block at a time in a process: raises ``NotTried`` where another one does not end soon.
     """
     global _held  # noqa: PLW0603  an audit hook can't be removed, so it must look somewhere
     with _turn():
@@ -112,7 +113,7 @@ def leashed(guard: Guard, host: str | None, *, seconds: float) -> Iterator[Leash
 def _turn() -> Iterator[None]:
     """Who waited for longer would send after its lease's end, when somebody else has long sent the same."""
     if not _one_at_a_time.acquire(timeout=WAIT_SECONDS):
-        raise Transient("Another message is being sent; this one is tried again shortly.", retry_after=2)
+        raise NotTried("Another message is being sent; this one is tried again shortly.", retry_after=2)
     try:
         yield
     finally:

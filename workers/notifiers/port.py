@@ -33,6 +33,7 @@ class Receipt:
     """The other side took the message; ``detail`` is its answer in one line, for the log of attempts."""
 
     detail: str
+    seconds: float | None = None  # that the other side took, where we had it wait for something of our own before
 
 
 class Gone(Permanent):
@@ -45,6 +46,10 @@ class Bounced(Permanent):
 
 class NotTheirs(Transient):
     """No fault of the receiver's: our mail server is away, our login is wrong. No channel is switched off for it."""
+
+
+class NotTried(NotTheirs):
+    """Nothing was sent nor asked: others of ours were before it. It goes back as it was, and nobody is blamed."""
 
 
 class Notifier(Protocol):

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from copytaster.errors import Permanent, Rejected, Transient
+from workers.notifiers.no_mailbox import says_no_mailbox
 from workers.notifiers.port import Bounced, NotTheirs
 
 TOTAL_SECONDS = 15.0  # for one mail, all steps together
@@ -25,7 +26,6 @@ IDLE_SECONDS = 5.0  # a connection is kept this long for the next mail of a burs
 _LOGIN = frozenset({454, 530, 534, 535, 538})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HINT = "check mail.url in the configuration and that the server runs"
-_NO_MAILBOX = re.compile(r"55[013](?! ?[45]\.\d)|5\d\d[ -]5\.1\.|5\d\d[ -]5\.2\.1")
 _SPACE = re.compile(r"\s+")
 _PIECE = 16_384
 
@@ -205,7 +205,7 @@ class _Timed(smtplib.SMTP):
             raise smtplib.SMTPSenderRefused(code, answer, sender)
         self._expect((code, answer))
         code, answer = self.rcpt(recipient)
-        if _NO_MAILBOX.match(f"{code} {answer.decode('utf-8', 'replace')}"):
+        if says_no_mailbox(code, answer.decode("utf-8", "replace")):
             self.rset()
             raise _NoMailbox(code, answer)
         self._expect((code, answer))
