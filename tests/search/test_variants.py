@@ -1,6 +1,7 @@
 """Other spellings of a name: which forms fire and which do not, where they stand, why they count, and how often that is right."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -379,3 +380,21 @@ def test_hits_in_running_text_are_right(corpora):
                     if hit.kind == "variant" and (watches[int(found.watch_id)], hit.printed) not in right
                 ]
     assert len(false) <= FALSE_AN_ARTICLE * pages, "\n".join(map(str, false))
+
+
+def test_a_text_full_of_almost_a_name_is_read_in_bounds_says_so_and_hides_no_other_name(caplog):
+    matcher = Matcher()
+    for watch in ("Kataib Hezbollah", "Yusuf Khamis"):
+        matcher.add(watch, parse(f'"{watch}"'), level="wide")
+    flood = " ".join(f"Katiab und{number}er Hezbolah." for number in range(2_000))
+    started = time.process_time()
+    found = matcher.match(Document(text=f"{flood} On Monday Jusuf Chamis spoke. {flood}"))
+    assert "Yusuf Khamis" in [each.watch_id for each in found]
+    assert "1 names may stand in a text more than" in caplog.text
+    assert time.process_time() - started < 4
+
+
+def test_a_name_in_its_own_spelling_is_found_behind_any_number_of_others():
+    matcher = Matcher()
+    matcher.add("w", parse('"Kataib Hezbollah"'), level="strict")
+    assert matcher.match(Document(text="Kataib Sayyid Hezbolah. " * 2_000 + "Kataib Hezbollah"))
