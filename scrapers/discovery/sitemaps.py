@@ -6,9 +6,11 @@ It owns the formats and the caps; it must not fetch the children that an index n
 import contextlib
 import io
 import re
+import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Literal
 
 from lxml import etree
@@ -26,7 +28,10 @@ MAX_BYTES = 50_000_000  # unpacked, as the protocol has it
 MAX_DEPTH = 3  # of indexes in indexes
 _MAX_RATIO = 200  # 50,000 addresses of one pattern pack 43 to 1, bombs 1,000 to 1
 _FREE_BYTES = 10_000_000  # below this any ratio is harmless
-_MAX_NODES = 20_000  # in one entry: a thousand images have five thousand; 8 MB of ``<a/>`` would be 1 GB of tree
+_MAX_NODES = 20_000  # in one entry: a thousand images have five thousand
+_MAX_ENTRY = 1_000_000  # bytes of one entry: a tag with a million attributes would be 600 MB
+_MAX_LINE = 20_000
+_CPU_SECONDS = 3.0  # 50,000 entries of the usual kind take two; what was read until then is kept
 _CHUNK = 65_536
 _HEAD_BYTES = 65_536  # comments before the root are common, longer ones are not
 _FEED_ROOTS = frozenset({"rss", "feed", "rdf", "channel"})
@@ -55,7 +60,7 @@ class Sitemap:
 
 
 def parse_sitemap(data: bytes, url: str) -> Sitemap:
-    """At most 50,000 links or children, each once, absolute.
+    """At most 50,000 links or children, each once, absolute; ``truncated`` where that or its share of CPU left some out.
 
     Raises ``Rejected`` with ``too_big`` (a bomb, or beyond 50 MB) or ``not_a_sitemap``.
     """
@@ -112,14 +117,18 @@ def _rows(data: bytes, entries: "_Entries") -> Iterator[dict[str, str]]:
     parser = etree.XMLParser(  # type: ignore[call-overload]  # the stubs know no target without all its methods
         target=entries, resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, recover=True
     )
+    begun = 0  # bytes before the chunk in which the last entry ended
     for start in range(0, len(data), _CHUNK):
         try:
             parser.feed(data[start : start + _CHUNK])
         except etree.XMLSyntaxError:
             break
-        yield from entries.taken()
-        if entries.held > _MAX_NODES:
-            raise Rejected("too_big", f"One entry of the sitemap holds over {_MAX_NODES} tags, so it is not read.")
+        if found := entries.taken():
+            begun = start
+            yield from found
+        if entries.held > _MAX_NODES or start - begun > _MAX_ENTRY:
+            most = f"{_MAX_NODES} tags or {_MAX_ENTRY // 1_000_000} MB"
+            raise Rejected("too_big", f"One entry of the sitemap holds over {most}, so it is not read.")
     with contextlib.suppress(etree.XMLSyntaxError):
         parser.close()
     yield from entries.taken()
@@ -131,7 +140,6 @@ class _Entries:
     def __init__(self, tag: str) -> None:
         self.root, self.held = "", 0
         self._tag = tag
-        self._names: dict[str, str] = {}
         self._found: list[dict[str, str]] = []
         self._row: dict[str, str] | None = None
         self._name, self._text = "", ""
@@ -144,9 +152,7 @@ class _Entries:
         self.held += 1
         if self._text:
             self._keep()
-        name = self._names.get(tag)
-        if name is None:
-            name = self._names[tag] = _name(tag)
+        name = _name(tag)
         self.root = self.root or name
         self._name = name
         if name == self._tag:
@@ -161,7 +167,7 @@ class _Entries:
         if self._text:
             self._keep()
         self._name = ""
-        if self._names[tag] == self._tag:
+        if _name(tag) == self._tag:
             self._end_row()
 
     def close(self) -> None:
@@ -178,6 +184,7 @@ class _Entries:
             self._row, self.held = None, 0
 
 
+@lru_cache(maxsize=1_000)
 def _name(tag: str) -> str:
     """The local name; none for image and video tags, which have their own <loc> and <title>."""
     space, _, name = tag.rpartition("}")
@@ -186,25 +193,31 @@ def _name(tag: str) -> str:
 
 def _index(data: bytes, url: str) -> Sitemap:
     children: dict[str, SitemapChild] = {}
+    until, truncated = time.thread_time() + _CPU_SECONDS, False
     for number, row in enumerate(_rows(data, _Entries("sitemap")), 1):
         if place := http_only(row.get("loc", ""), url):
             children.setdefault(place, SitemapChild(place, printed_w3c(row.get("lastmod", ""))))
-        if number >= MAX_URLS:  # whatever they hold: a million of one and the same would take as long
-            return Sitemap("index", (), tuple(children.values()), truncated=True)
-    return Sitemap("index", (), tuple(children.values()))
+        if truncated := _is_enough(number, until):
+            break
+    return Sitemap("index", (), tuple(children.values()), truncated=truncated)
 
 
 def _urlset(data: bytes, url: str) -> Sitemap:
     links: dict[LinkId, Link] = {}
     is_news = truncated = False
+    until = time.thread_time() + _CPU_SECONDS
     for number, row in enumerate(_rows(data, _Entries("url")), 1):
         is_news = is_news or "publication_date" in row
         if link := _link(row, url):
             links.setdefault(link.id, link)
-        if number >= MAX_URLS:
-            truncated = True
+        if truncated := _is_enough(number, until):
             break
     return Sitemap("urlset", tuple(links.values()), is_news=is_news, truncated=truncated)
+
+
+def _is_enough(entries: int, until: float) -> bool:
+    """Whatever they hold: a million of one and the same take as long as a million. ``until`` is of this thread's CPU time."""
+    return entries >= MAX_URLS or time.thread_time() > until
 
 
 def _link(row: dict[str, str], base: str) -> Link | None:
@@ -227,14 +240,15 @@ def _link(row: dict[str, str], base: str) -> Link | None:
 def _text(data: bytes, url: str) -> Sitemap:
     """One address a line; a file with anything else in it is something else."""
     links: dict[LinkId, Link] = {}
-    for number, line in enumerate(io.BytesIO(data)):
+    until, truncated = time.thread_time() + _CPU_SECONDS, False
+    for number, line in enumerate(iter(partial(io.BytesIO(data).readline, _MAX_LINE), b""), 1):
         place = line.decode("utf-8-sig", "replace").strip()
         if place and not _TEXT_URL.match(place):
-            raise Rejected("not_a_sitemap", f"Line {number + 1} is no address, so this is no sitemap.")
+            raise Rejected("not_a_sitemap", f"Line {number} is no address, so this is no sitemap.")
         if place and (link := _link({"loc": place}, url)):
             links.setdefault(link.id, link)
-        if len(links) >= MAX_URLS:
-            return Sitemap("text", tuple(links.values()), truncated=True)
+        if truncated := _is_enough(number, until):
+            break
     if not links:
         raise Rejected("not_a_sitemap", "The sitemap is empty.")
-    return Sitemap("text", tuple(links.values()))
+    return Sitemap("text", tuple(links.values()), truncated=truncated)

@@ -123,7 +123,15 @@ def test_entities_and_outside_files_are_not_read():
 
 
 @pytest.mark.parametrize(
-    "hostile", [b"<urlset>" + b"<a/>" * 1_000_000, b"<urlset>" + b"<a>" * 1_000_000, b"<urlset>" + b"<" * 4_000_000]
+    "hostile",
+    [
+        b"<urlset>" + b"<a/>" * 1_000_000,
+        b"<urlset>" + b"<a>" * 1_000_000,
+        b"<urlset>" + b"<" * 4_000_000,
+        b"<urlset " + b" ".join(b"a%d='b'" % n for n in range(300_000)) + b">",
+        b"https://n.example/" + b"a" * 40_000_000,
+    ],
+    ids=["tags", "open tags", "brackets", "attributes", "a line"],
 )
 def test_a_hostile_tree_costs_little(hostile):
     start = time.process_time()
@@ -132,6 +140,23 @@ def test_a_hostile_tree_costs_little(hostile):
     except Rejected as refused:
         assert refused.reason in ("too_big", "not_a_sitemap")  # noqa: PT017
     assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        b"https://n.example/a\n" * 400_000,
+        b"<urlset>" + b"".join(b"<url><loc>https://n.example/%d%s</loc></url>" % (n, b"%41" * 1_000) for n in range(9_000)),
+    ],
+    ids=["lines", "long addresses"],
+)
+def test_what_took_its_share_of_cpu_is_read_until_there(slow, monkeypatch):
+    monkeypatch.setattr("scrapers.discovery.sitemaps._CPU_SECONDS", 0.3)
+    start = time.thread_time()
+    sitemap = parse_sitemap(slow, BASE)
+    assert sitemap.truncated
+    assert sitemap.links
+    assert time.thread_time() - start < 1
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"<urlset>", b"<sitemapindex><sitemap>", b"\x1f\x8b\x08"]))
