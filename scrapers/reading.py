@@ -129,7 +129,8 @@ class EndpointReader:
     async def _sitemap(self, job: Job, response: Response) -> dict[str, Any]:
         found: dict[str, Link] = {}
         await self._follow(job, response, found, {job.url, response.url}, depth=1)
-        return {"links": [link for link in found.values() if may_be_new(link, job.row.read_at)], "total": len(found)}
+        fresh = [link for link in found.values() if may_be_new(link, job.row.read_at)]
+        return {"links": fresh, "total": len(found), "cut": len(found) >= MAX_URLS}
 
     async def _follow(self, job: Job, response: Response, found: dict[str, Link], asked: set[str], *, depth: int) -> None:
         """Each child once and a hundred in all: indexes exist that name each other, or themselves under new addresses."""

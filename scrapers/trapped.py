@@ -52,13 +52,21 @@ def within_a_day(tx: Tx, judged: revisit.Reading, reading: Reading, source: Sour
 
 
 def _too_many(tx: Tx, row: Any, source: Source, most: int, left: int) -> None:
-    detail = (
-        f"{source.name} brought {most} new links within a day, so {left} of {row.url} are left for later. "
-        "If they are no trap, raise crawl.links_a_day."
-    )
-    refusal = Refusal(stage="discover", key=row.id, url=row.url, source_id=source.id, reason="too_many_links", detail=detail)
-    refusals.put(tx, refusal)
+    detail = f"{source.name} brought {most} new links within a day, so {left} of {row.url} are left for later. "
+    _list(tx, row, "too_many_links", detail + "If they are no trap, raise crawl.links_a_day.")
     metrics.REFUSED.labels("discover", "too_many_links").inc(left)
+
+
+def list_cut(tx: Tx, reading: Reading) -> None:
+    """A sitemap that was not read to its end."""
+    detail = f"{reading.job.url} holds more than one reading takes; what lies beyond was not looked at. "
+    _list(tx, reading.job.row, "sitemap_too_long", detail + "`copytaster source backfill` reads it in parts.")
+    metrics.REFUSED.labels("discover", "sitemap_too_long").inc()
+
+
+def _list(tx: Tx, row: Any, reason: str, detail: str) -> None:
+    refusal = Refusal(stage="discover", key=row.id, url=row.url, source_id=row.source_id, reason=reason, detail=detail)
+    refusals.put(tx, refusal)
 
 
 def list_trapped(tx: Tx, source: Source, trapped: Sequence[tuple[Decided, traps.Trap]]) -> None:

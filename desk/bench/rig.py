@@ -32,7 +32,9 @@ from search.query import Query, parse
 from workers.bootstrap import open_store
 
 UNREAD = select(func.count()).where(endpoints.c.read_at.is_(None))
-UNFETCHED = select(func.count()).where(links.c.state.in_(("found", "fetched")))
+UNFETCHED = select(func.count()).where(  # what is only remembered is never due
+    (links.c.state == "fetched") | ((links.c.state == "found") & links.c.due_at.is_not(None))
+)
 UNSENT = select(func.count()).where(messages.c.state == "pending")
 LEFT: Mapping[str, Callable[[Tx], int]] = {
     "endpoints": lambda tx: tx.conn.execute(UNREAD).scalar_one(),
