@@ -16,7 +16,7 @@ from desk.site import Resource, Site
 from tests.chaos import faults
 from tests.chaos.registry import scenario
 from tests.chaos.run import Run
-from tests.chaos.world import World, feed, page, vocabulary
+from tests.chaos.world import EVERYWHERE, World, feed, page, vocabulary
 
 MEGABYTE = 1_000_000
 MOST_MEMORY = 300 * MEGABYTE
@@ -120,7 +120,7 @@ def endless_sitemap(run: Run) -> None:
     index = "".join(f"<sitemap><loc>{site.url}{name}</loc></sitemap>" for name in names)
     for name in names[:2]:
         site.put(f"/{name}", Resource(body=f"<sitemapindex>{index}</sitemapindex>".encode(), content_type="text/xml"))
-    site.put("/story", Resource(body=page("A bridge", PLAIN)))
+    site.put("/story", Resource(body=page(f"A bridge {EVERYWHERE}", PLAIN)))
     run.begin()
     for path, resource in site.resources.items():
         run.rig.site.put(site.host, path, resource)
@@ -156,7 +156,7 @@ def endless_addresses(run: Run) -> None:
     run.begin(world, environment=environment)
     for path, resource in session.resources.items():
         run.rig.site.put(session.host, path, resource)
-    run.rig.site.put("flood.example", "/story", Resource(body=page("A bridge", PLAIN)))
+    run.rig.site.put("flood.example", "/story", Resource(body=page(f"A bridge {EVERYWHERE}", PLAIN)))
     for number in range(ROUNDS):
         turn(run, number, paths)
     asked = {host: stored(run, host) for host in ("calendar.example", "echo.example", "session.example", "flood.example")}
