@@ -89,7 +89,9 @@ GAUGES = {
     "copytaster_audit_missed_total": ("What audits found that the stream had missed: matches, and deliveries.", ("what",)),
     "copytaster_audit_unindexed": ("Articles that the last audit did not find in the search index as they are.", ()),
     "copytaster_audit_unfound": ("Matches that a search for their watch did not find in the last audit.", ()),
-    "copytaster_audit_age_seconds": ("Since the beginning of the last audit that was completed.", ()),
+    "copytaster_audit_unread": ("Articles and watches that the last audit could not read; they are tried again.", ()),
+    "copytaster_audit_strays": ("Documents of the search index that audits found, and that the store does not know.", ()),
+    "copytaster_audit_age_seconds": ("Since the last complete audit began, or the first one where none was completed yet.", ()),
     "copytaster_disk_free_bytes": ("Free space where the web process keeps its files.", ()),
 }
 

@@ -10,9 +10,17 @@ from copytaster.store import audits, watches
 from copytaster.store.audits import Finding
 from desk import output
 from desk.opening import Desk
-from workers.audit import Report, Round, Window
+from workers.audit import Round
+from workers.audit_round import Report, Window
 
-KINDS = {"match": "missed match", "delivery": "missed delivery", "unindexed": "not indexed", "unfound": "not found by search"}
+KINDS = {
+    "match": "missed match",
+    "delivery": "missed delivery",
+    "unread": "not read",
+    "unindexed": "not indexed",
+    "unfound": "not found by search",
+    "stray": "in the index alone",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ def audited(here: Desk, *, seconds: float, name: str | None) -> Audited:
             if watch is None:
                 raise Rejected("no_watch", f"There is no watch {name!r}: `copytaster watch list` shows them.")
             only = [watch.id]
-        window = Window(since=since, until=tx.now, fresh_since=since)
+        window = Window(since=since, until=tx.now, fresh_since=since, most_held=0 if only else None)
         total = 2 * audits.total(tx, since=since, until=tx.now) + (1 if only else watches.total(tx))
     under_way = Round(here.store, here.engine, window, match_days=here.config.retention.match_days, only=only)
     try:
@@ -61,7 +69,7 @@ def records(here: Desk, done: Audited) -> Iterator[dict[str, Any]]:
             "kind": each.kind,
             "watch": each.watch_id or None,
             "watch_name": names.get(each.watch_id),
-            "article": each.article_id,
+            "article": each.article_id or None,
             "url": names.get(each.article_id),
             "revision": each.revision,
             "why": each.why,

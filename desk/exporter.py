@@ -28,7 +28,6 @@ from copytaster.store import (
     channels,
     deliveries,
     load,
-    marks,
     processes,
     sources,
     troubles,
@@ -172,12 +171,14 @@ def _looked_up(tx: Tx) -> Gauges:
 
 
 def _of_audits(tx: Tx) -> Gauges:
-    found, done = audits.counts(tx), marks.get(tx, auditing.DONE).at
+    found, began_at = audits.counts(tx), auditing.began_at(tx)
     return {
         "copytaster_audit_missed_total": [((kind,), found[kind]) for kind in audits.MISSED],
         "copytaster_audit_unindexed": [((), found["unindexed"])],
         "copytaster_audit_unfound": [((), found["unfound"])],
-        "copytaster_audit_age_seconds": [((), _seconds(tx.now, done))] if done else [],
+        "copytaster_audit_unread": [((), found["unread"])],
+        "copytaster_audit_strays": [((), found["stray"])],
+        "copytaster_audit_age_seconds": [((), _seconds(tx.now, began_at))] if began_at else [],
     }
 
 

@@ -6,15 +6,16 @@ it has, ask it for each watch. It must not know how a text is read, what counts 
     read    each article: matches by brute force, of what was landed since the last round; deliveries of every match
     index   each article: is its newest version there?
     search  each watch: what the index finds at the widest level, and what it does not find of the stored matches
+    strays  each id of the index, some of them in each round: does the store know it?
+
+A place counts as passed once all of its step was done, so a step that was broken off is done again, which changes nothing.
 """
 
 import datetime as dt
-import json
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from copytaster.errors import Rejected
+from copytaster.errors import CopytasterError, Permanent, Rejected, Transient
 from copytaster.news import ArticleId
 from copytaster.store import Store, Tx, articles, audits, watches
 from copytaster.store.audits import Finding, Landed, Matched
@@ -23,60 +24,22 @@ from search.brute import Asked, Brute
 from search.document import Document
 from search.generations import FullEngine
 from search.query import Query, parse
+from workers.audit_index import IndexAudit
 from workers.audit_mending import Missed, mend
-from workers.audit_rules import Facts, is_matched, is_news, lacks_index, newest, owed_channels
+from workers.audit_round import Place, Report, Window
+from workers.audit_rules import Facts, is_matched, is_news, newest, owed_channels
 
 PAGE = 50  # articles that are read in one step
 IDS = 500  # articles that the index is asked for at once
 CANDIDATES = 200
 MOST_CANDIDATES = 5_000  # of one watch; of one that finds more the newest are looked at
-PHASES = ("read", "index", "search", "done")
+HELD = 1_000  # ids of the index that the store is asked for at once
 UNMATCHED = "It satisfies the watch, and the stream recorded no match."
 UNTOLD = "It matched, and no delivery was made of it."
 UNFOUND = "It matched, and a search for the watch does not find it: `copytaster rebuild` mends the index."
+UNREAD = "Reading it failed ({}); the log tells where. It is tried again in each round."
+UNASKED = "The index could not be asked for the watch: {}"
 log = logging.getLogger("copytaster.audit")
-
-
-@dataclass(slots=True)
-class Report:
-    """What was looked at. ``read`` counts articles that were read by brute force, ``asked`` those that the index gave."""
-
-    articles: int = 0
-    read: int = 0
-    versions: int = 0  # articles that the index was asked for
-    watches: int = 0
-    asked: int = 0
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def missed(self) -> int:
-        return sum(each.kind in audits.MISSED for each in self.findings)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How far a round is: the last article of its phase, or the last watch."""
-
-    phase: str = "read"
-    at: dt.datetime | None = None
-    last: str = ""
-
-    def to_text(self) -> str:
-        return json.dumps([self.phase, self.at.isoformat() if self.at else None, self.last])
-
-    @classmethod
-    def from_text(cls, text: str) -> "Place":
-        phase, at, last = json.loads(text)
-        return cls(phase, dt.datetime.fromisoformat(at) if at else None, last)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """Articles first seen from ``since`` to before ``until``; those landed from ``fresh_since`` on are read by brute force."""
-
-    since: dt.datetime
-    until: dt.datetime
-    fresh_since: dt.datetime
 
 
 class Round:
@@ -94,47 +57,43 @@ class Round:
     ) -> None:
         self.store, self.engine, self.window, self.place = store, engine, window, place or Place()
         self.report = Report()
+        self._index = IndexAudit(store, engine)
         self._match_days = match_days
         with store.read() as tx:
             held = [each for each in watches.every(tx) if only is None or each.id in only]
+            self._from = audits.judged_from(tx) or window.since
         self._queries = dict(_readable(held))
         self._watches = {each.id: each for each in sorted(held, key=lambda each: each.id) if each.id in self._queries}
         self._brute = Brute(_asked(each, self._queries[each.id]) for each in self._watches.values())
 
     def step(self) -> bool:
-        """One bounded part; False once nothing is left. Raises Transient or Permanent where store or engine are away."""
-        step = {"read": self._read, "index": self._index, "search": self._search}.get(self.place.phase)
-        if step is None:
+        """One bounded part; False once nothing is left. Raises Transient or Permanent where store or engine are away, and is at
+        the same place then.
+        """
+        steps = {"read": self._read, "index": self._ask, "search": self._search, "strays": self._stray}
+        if self.place.phase not in steps:
             return False
-        if not step():
-            self.place = Place(PHASES[PHASES.index(self.place.phase) + 1])
+        self.place = steps[self.place.phase]() or self.place.next()
         return True
 
     # -- read --------------------------------------------------------------------------------------------------------------
 
-    def _read(self) -> bool:
+    def _read(self) -> Place | None:
         with self.store.snapshot() as tx:
             page = self._page(tx, PAGE)
             facts = self._facts(tx, page)
-            fresh = [each for each in page if each.landed_at >= self.window.fresh_since]
-            texts = articles.many(tx, [each.id for each in fresh])
+            unread = set(audits.articles_with(tx, "unread"))
         for each in page:
-            if each.id in texts:
-                self._judge(each, Document.of(texts[each.id]), facts)
-            for match in facts.matches:
-                watch = self._watches.get(match.watch_id) if match.article_id == each.id else None
-                if watch and owed_channels(watch, match, each, facts):
-                    self._missed("delivery", match, each, UNTOLD)
+            if each.landed_at >= max(self.window.fresh_since, self._from) or each.id in unread:
+                self._judge(self._brute, self._watches, each, facts)
+                self.report.read += 1
+            self._hold_against_deliveries(each, facts)
         self.report.articles += len(page)
-        self.report.read += len(texts)
-        return bool(page)
+        return _after(self.place, page)
 
     def _page(self, tx: Tx, size: int) -> list[Landed]:
         after = (self.place.at, self.place.last) if self.place.at else None
-        page = audits.landed(tx, since=self.window.since, after=after, until=self.window.until, limit=size)
-        if page:
-            self.place = Place(self.place.phase, page[-1].first_seen_at, page[-1].id)
-        return page
+        return audits.landed(tx, since=self.window.since, after=after, until=self.window.until, limit=size)
 
     def _facts(self, tx: Tx, page: Sequence[Landed]) -> Facts:
         stories = {each.story_id for each in page}
@@ -146,12 +105,48 @@ class Round:
             match_days=self._match_days,
         )
 
-    def _judge(self, article: Landed, document: Document, facts: Facts) -> None:
-        wanted = {each.id for each in self._watches.values() if is_news(each, newest(each, article), article)}
-        for watch_id in sorted(self._brute.match(document, wanted)) if wanted else ():
-            match = newest(self._watches[WatchId(watch_id)], article)
-            if not is_matched(match, facts):
-                self._missed("match", match, article, UNMATCHED)
+    def _judge(self, brute: Brute, ids: Collection[WatchId], article: Landed, facts: Facts) -> None:
+        """What can't be read is told, and is read again in the next round: one article, or watch, must not stop all others."""
+        wanted = {each for each in ids if self._is_open(self._watches[each], article, facts)}
+        try:
+            self._look_for(brute, wanted, article)
+        except CopytasterError:
+            raise
+        except Exception as error:
+            log.exception("article %s can't be audited", article.id)
+            failed = [each for each in sorted(wanted) if not self._is_read(brute, each, article)]
+            if failed:
+                why = UNREAD.format(type(error).__name__)
+                watch_ids = [""] if len(failed) == len(wanted) else failed
+                self._report([_unread(article.id, article.revision, watch_id, why) for watch_id in watch_ids])
+
+    def _is_read(self, brute: Brute, watch_id: WatchId, article: Landed) -> bool:
+        try:
+            self._look_for(brute, {watch_id}, article)
+        except CopytasterError:
+            raise
+        except Exception:  # noqa: BLE001  it was logged, when it was read for all
+            return False
+        return True
+
+    def _look_for(self, brute: Brute, wanted: Collection[WatchId], article: Landed) -> None:
+        if not wanted:
+            return
+        with self.store.read() as tx:
+            text = articles.get(tx, article.id)
+        for watch_id in sorted(brute.match(Document.of(text), wanted)) if text else ():
+            self._missed("match", newest(self._watches[WatchId(watch_id)], article), article, UNMATCHED)
+
+    def _is_open(self, watch: Watch, article: Landed, facts: Facts) -> bool:
+        """Whether it would be a miss, did the article satisfy the watch."""
+        match = newest(watch, article)
+        return match.matched_at >= self._from and is_news(watch, match, article) and not is_matched(match, facts)
+
+    def _hold_against_deliveries(self, article: Landed, facts: Facts) -> None:
+        for match in facts.matches:
+            watch = self._watches.get(match.watch_id) if match.article_id == article.id else None
+            if watch and match.matched_at >= self._from and owed_channels(watch, match, article, facts):
+                self._missed("delivery", match, article, UNTOLD)
 
     def _missed(self, kind: audits.Kind, match: Matched, article: Landed, why: str) -> None:
         watch = self._watches[match.watch_id]
@@ -161,47 +156,54 @@ class Round:
             log.error("missed (%s): watch %s, article %s: %s", kind, watch.id, article.id, why)
             self.report.findings.append(found)
 
+    def _report(self, found: Sequence[Finding]) -> None:
+        if found:
+            with self.store.write() as tx:
+                audits.note(tx, found)
+            self.report.findings += found
+
     # -- index -------------------------------------------------------------------------------------------------------------
 
-    def _index(self) -> bool:
+    def _ask(self) -> Place | None:
         if self.place.at is None:
             self.engine.refresh()
         with self.store.snapshot() as tx:
-            page, now = self._page(tx, IDS), tx.now
-        if not page:
-            return False
+            page = self._page(tx, IDS)
+        if page:
+            self._report(self._index.lacking([each.id for each in page]))
         self.report.versions += len(page)
-        held = self.engine.versions([each.id for each in page])
-        lacking = [(each, why) for each in page if (why := lacks_index(each, now, held.get(each.id)))]
-        self._report(self._still_lacking({each.id: why for each, why in lacking}))
-        return True
+        return _after(self.place, page)
 
-    def _still_lacking(self, lacking: Mapping[ArticleId, str]) -> Iterator[Finding]:
-        """Looked at again: what was taken down, or indexed, since the page was read lacks nothing."""
-        if not lacking:
-            return
-        self.engine.refresh()
-        held = self.engine.versions([*lacking])
-        with self.store.read() as tx:
-            rows, now = audits.these(tx, [*lacking]), tx.now
-        for each in rows:
-            if why := lacks_index(each, now, held.get(each.id)):
-                yield Finding(kind="unindexed", article_id=each.id, revision=each.revision, why=why)
-
-    def _report(self, found: Iterable[Finding]) -> None:
-        listed = list(found)
-        if listed:
-            with self.store.write() as tx:
-                audits.note(tx, listed)
-            self.report.findings += listed
+    def _stray(self) -> Place | None:
+        """Some of the index in each round, on from where the last one ended."""
+        if not self.place.last:
+            self._report(self._index.known_strays())
+        size = HELD if self.window.most_held is None else min(HELD, self.window.most_held - self.report.held)
+        if size <= 0:
+            return Place("done", None, self.place.last)
+        ids = self.engine.ids(after=self.place.last or self.window.held_after, size=size)
+        self._report([each for each in self._index.strays(ids) if each not in self.report.findings])
+        self.report.held += len(ids)
+        return Place("strays", None, ids[-1]) if len(ids) == size else None
 
     # -- search ------------------------------------------------------------------------------------------------------------
 
-    def _search(self) -> bool:
+    def _search(self) -> Place | None:
         watch = next((each for each in self._watches.values() if each.id > self.place.last), None)
         if watch is None:
-            return False
-        self.place = Place("search", None, watch.id)
+            return None
+        try:
+            self._search_for(watch)
+        except (Transient, Permanent):
+            raise
+        except Exception as error:
+            log.exception("the index can't be asked for watch %s", watch.id)
+            why = UNASKED.format(error if isinstance(error, Rejected) else type(error).__name__)
+            self._report([_unread(ArticleId(""), 0, watch.id, why)])
+        self.report.watches += 1
+        return Place("search", None, watch.id)
+
+    def _search_for(self, watch: Watch) -> None:
         with self.store.snapshot() as tx:
             matched = audits.of_watch(tx, watch.id, watch.epoch, since=self.window.since, until=self.window.until)
         found, reach = self._found(watch)
@@ -210,10 +212,8 @@ class Round:
         if lost:
             self.engine.refresh()
             again, _ = self._found(watch)
-            self._report(self._unfound(watch, [each.id for each in lost if each.id not in again]))
-        self.report.watches += 1
+            self._report([*self._unfound(watch, [each.id for each in lost if each.id not in again])])
         self.report.asked += len(found)
-        return True
 
     def _found(self, watch: Watch) -> tuple[set[ArticleId], dt.datetime]:
         """What the index finds at the widest level, vetoed or not, and since when."""
@@ -243,13 +243,8 @@ class Round:
             with self.store.snapshot() as tx:
                 rows = audits.these(tx, part)
                 facts = self._facts(tx, rows)
-                texts = articles.many(tx, part)
             for each in rows:
-                match = newest(watch, each)
-                if is_matched(match, facts) or not is_news(watch, match, each):
-                    continue
-                if brute.match(Document.of(texts[each.id])):
-                    self._missed("match", match, each, UNMATCHED)
+                self._judge(brute, [watch.id], each, facts)
 
     def _unfound(self, watch: Watch, ids: Collection[ArticleId]) -> Iterator[Finding]:
         with self.store.read() as tx:
@@ -257,6 +252,14 @@ class Round:
         for each in rows:
             if _is_indexed(each):
                 yield Finding(kind="unfound", article_id=each.id, revision=each.revision, watch_id=watch.id, why=UNFOUND)
+
+
+def _unread(article_id: ArticleId, revision: int, watch_id: str, why: str) -> Finding:
+    return Finding(kind="unread", article_id=article_id, revision=revision, watch_id=watch_id, why=why)
+
+
+def _after(place: Place, page: Sequence[Landed]) -> Place | None:
+    return Place(place.phase, page[-1].first_seen_at, page[-1].id) if page else None
 
 
 def _is_indexed(article: Landed) -> bool:

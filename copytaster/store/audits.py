@@ -3,18 +3,21 @@
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, update
 
 from copytaster.news import ArticleId, StoryId
+from copytaster.store import marks
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import articles, audit_findings, deliveries, matches, revisions, seen, watches
 from copytaster.store.types import Instant
 from copytaster.watches import WatchId
 
-Kind = Literal["match", "delivery", "unindexed", "unfound"]
+Kind = Literal["match", "delivery", "unread", "unindexed", "unfound", "stray"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 MISSED: tuple[Kind, ...] = ("match", "delivery")
+FROM = "audit.from"
 _IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
 _AFTER = or_(
     articles.c.first_seen_at > bindparam("at", type_=Instant),
@@ -31,6 +34,7 @@ _PAGE = (
     .limit(bindparam("most"))
 )
 _THESE = _LANDED.where(articles.c.id.in_(_IDS))
+_KNOWN = select(articles.c.id).where(articles.c.id.in_(_IDS))
 _SEEN = select(seen.c.link_id).where(seen.c.link_id.in_(_IDS))
 _MATCHES = select(
     matches.c.watch_id, matches.c.article_id, matches.c.revision, matches.c.story_id, matches.c.matched_at, matches.c.watch_epoch
@@ -121,6 +125,17 @@ def told_of(tx: Tx, story_ids: Collection[StoryId]) -> set[tuple[WatchId, StoryI
     return {(row.watch_id, row.story_id) for row in tx.conn.execute(_TOLD, {"ids": list(story_ids)})}
 
 
+def known(tx: Tx, ids: Collection[ArticleId]) -> set[ArticleId]:
+    return set(tx.conn.execute(_KNOWN, {"ids": list(ids)}).scalars())
+
+
+def judged_from(tx: Tx) -> dt.datetime | None:
+    """Since when rows tell all that is needed to say what was owed: those of earlier releases do not tell a backfill from news,
+    nor since when a channel is on. None: from the first one on.
+    """
+    return marks.get(tx, FROM).at
+
+
 def total(tx: Tx, *, since: dt.datetime, until: dt.datetime) -> int:
     window = (articles.c.first_seen_at >= since) & (articles.c.first_seen_at < until)
     return tx.conn.execute(select(func.count()).select_from(articles).where(window)).scalar_one()
@@ -153,7 +168,13 @@ def forget_mended(tx: Tx, before: dt.datetime) -> None:
 
 def counts(tx: Tx) -> dict[str, int]:
     query = select(audit_findings.c.kind, func.count()).group_by(audit_findings.c.kind)
-    return dict.fromkeys((*MISSED, "unindexed", "unfound"), 0) | {row[0]: row[1] for row in tx.conn.execute(query)}
+    return dict.fromkeys(map(str, KINDS), 0) | {row[0]: row[1] for row in tx.conn.execute(query)}
+
+
+def articles_with(tx: Tx, kind: Kind) -> list[ArticleId]:
+    """Those of which something like that was found."""
+    query = select(audit_findings.c.article_id).where(audit_findings.c.kind == kind, audit_findings.c.article_id != "")
+    return list(tx.conn.execute(query.distinct()).scalars())
 
 
 def names_of(tx: Tx, found: Sequence[Finding]) -> dict[str, str]:

@@ -437,7 +437,7 @@ audit_findings = Table(
     "audit_findings",
     metadata,
     Column("id", Serial, primary_key=True),
-    text("kind"),  # match, delivery, unindexed, unfound
+    text("kind"),  # match, delivery, unread, unindexed, unfound, stray
     text("watch_id"),  # empty: it is about the article alone
     text("article_id"),
     Column("revision", Integer, nullable=False),

@@ -7,18 +7,22 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import delete, select, update
 
+from copytaster.config import AuditConfig
 from copytaster.errors import Transient
 from copytaster.store import articles, audits, deliveries, marks, retention, schema, watches
 from copytaster.watches import Quiet
 from search import name_table
+from search.brute import Brute
 from search.mapping import IndexDocument
 from tests.workers.test_pipeline import OTHERS, SENTENCES, newsroom, page_of  # noqa: F401  newsroom is a fixture
 from workers import auditing
-from workers.audit import PAGE, Place, Round, Window
+from workers.audit import PAGE, Round
+from workers.audit_round import Place, Window
 from workers.auditing import Auditing
 
 URL = "http://herald.example/2026/bridge"
 DAY = dt.timedelta(days=1)
+ONE_MATCH = {"match": 1, "delivery": 0, "unread": 0, "unindexed": 0, "unfound": 0, "stray": 0}
 
 
 @pytest.fixture
@@ -79,7 +83,7 @@ def test_a_match_that_was_lost_is_delivered_once_marked_as_late_and_counted(room
     room.run()
     assert len(room.items()) == 2
     with room.store.read() as tx:
-        assert audits.counts(tx) == {"match": 1, "delivery": 0, "unindexed": 0, "unfound": 0}
+        assert audits.counts(tx) == ONE_MATCH
 
 
 def test_a_delivery_that_was_lost_is_told_apart_from_a_match_that_was(room):
@@ -297,7 +301,7 @@ def chore(room):
 def test_a_round_is_due_once_an_hour_and_reads_only_what_is_new(room, chore):
     room.watch("lanterns")
     bridge(room)
-    room.clock.advance(1)
+    room.clock.advance(1200)
     assert chore.run()
     bridge(room, url="http://herald.example/other", title="Other", sentences=OTHERS)
     room.clock.advance(600)
@@ -357,9 +361,171 @@ def test_an_engine_that_is_away_stops_no_reading_and_is_asked_later(room, chore,
         with pytest.raises(Transient):
             chore.run()
     with room.store.read() as tx:
+        (article_id,) = tx.conn.execute(select(schema.articles.c.id)).scalars()
         assert audits.counts(tx)["match"] == 1
         assert deliveries.due(tx) == 1
+    room.run()
+    engine.delete([article_id])
     assert chore.run()
+    with room.store.read() as tx:
+        assert audits.counts(tx)["unindexed"] == 1
+
+
+@pytest.mark.parametrize("phase", ["read", "index", "search", "strays"])
+def test_a_page_that_was_broken_off_is_audited_again_and_not_passed_over(room, chore, monkeypatch, phase):
+    room.watch("lanterns")
+    bridge(room)
+    room.clock.advance(1)
+    asked = {"read": (articles, "get"), "index": (room.services.engine, "versions")}
+    where = asked | {"search": (room.services.engine, "search"), "strays": (room.services.engine, "ids")}
+    lose(room, schema.matches, schema.deliveries)
+
+    def away(*_, **__):
+        raise Transient("Nobody answers.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*where[phase], away)
+        with pytest.raises(Transient):
+            chore.run()
+    place = chore._round.place
+    assert (place.phase, place.at, place.last) == (phase, None, "")
+    assert chore.run()
+    with room.store.read() as tx:
+        assert audits.counts(tx)["match"] == 1
+
+
+def test_an_article_that_can_not_be_read_is_told_stops_no_other_and_is_read_again(room, chore, monkeypatch):
+    room.watch("lanterns")
+    bridge(room)
+    bridge(room, url="http://herald.example/other", title="Other", sentences=["Other lanterns were lit.", *OTHERS])
+    lose(room, schema.matches, schema.deliveries)
+    room.clock.advance(1)
+    match = Brute.match
+
+    def broken(self, document, ids=None):
+        if document.title == "Other":
+            raise ZeroDivisionError
+        return match(self, document, ids)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Brute, "match", broken)
+        assert chore.run()
+    with room.store.read() as tx:
+        assert audits.counts(tx) == ONE_MATCH | {"unread": 1}
+    room.clock.advance(7200)
+    assert chore.run()
+    with room.store.read() as tx:
+        counts = audits.counts(tx)
+        assert (counts["match"], counts["unread"]) == (2, 0)
+
+
+def test_a_watch_that_can_not_be_read_is_told_and_all_others_are_read(room, monkeypatch):
+    bad, good = room.watch("lanterns"), room.watch("ferries OR lanterns")
+    bridge(room)
+    lose(room, schema.matches, schema.deliveries)
+    match = Brute.match
+
+    def broken(self, document, ids=None):
+        if bad.id in ids:
+            raise ZeroDivisionError
+        return match(self, document, ids)
+
+    monkeypatch.setattr(Brute, "match", broken)
+    found = {(each.kind, each.watch_id) for each in audit(room).findings}
+    assert found == {("unread", bad.id), ("unread", ""), ("match", good.id)}
+
+
+def test_a_landing_that_was_seen_late_is_read_in_the_next_round(room, chore):
+    """As it would be, had its transaction begun before the round and ended after its page was read."""
+    room.watch("lanterns")
+    room.clock.advance(1)
+    chore.run()
+    with room.store.read() as tx:
+        done = marks.get(tx, auditing.DONE).at
+    bridge(room)
+    lose(room, schema.matches, schema.deliveries)
+    landed_at = done - dt.timedelta(minutes=5)
+    with room.store.write() as tx:
+        tx.conn.execute(update(schema.articles).values(first_seen_at=landed_at))
+        tx.conn.execute(update(schema.revisions).values(read_at=landed_at))
+    room.services.engine.clear()
+    room.clock.advance(3700)
+    chore.run()
+    with room.store.read() as tx:
+        assert audits.counts(tx)["match"] == 1
+
+
+@pytest.mark.parametrize("mark", [auditing.DONE, auditing.UNDER_WAY])
+def test_after_a_clock_that_was_set_back_everything_is_read_again(room, chore, mark):
+    room.watch("lanterns")
+    bridge(room)
+    lose(room, schema.matches, schema.deliveries)
+    room.services.engine.clear()
+    place = Place("index").to_text() if mark == auditing.UNDER_WAY else "{}"
+    with room.store.write() as tx:
+        marks.put(tx, mark, marks.Mark(tx.now + 30 * DAY, place))
+    room.clock.advance(1)
+    assert chore.run()
+    with room.store.read() as tx:
+        assert audits.counts(tx)["match"] == 1
+        assert marks.get(tx, auditing.DONE).at <= tx.now
+
+
+NOON = dt.datetime(2026, 3, 4, 12, tzinfo=dt.UTC)
+
+
+def test_after_a_long_time_without_audits_what_is_older_than_a_window_is_read_too():
+    window = auditing.next_window(NOON, None, NOON - 9 * DAY, AuditConfig(days=2))
+    assert window.since == window.fresh_since < NOON - 9 * DAY
+
+
+def test_what_an_earlier_release_landed_is_no_miss(room):
+    """It did not tell a backfill from news, nor since when a channel is on."""
+    room.watch("lanterns")
+    room.watch("lanterns OR ferries")
+    bridge(room)
+    with room.store.write() as tx:
+        marks.put(tx, audits.FROM, marks.Mark(tx.now + dt.timedelta(seconds=1)))
+        first = tx.conn.execute(select(schema.matches.c.watch_id)).scalars().first()
+        tx.conn.execute(delete(schema.deliveries))
+        tx.conn.execute(delete(schema.matches).where(schema.matches.c.watch_id == first))
+    assert audit(room).findings == []
+    room.clock.advance(2)
+    bridge(room, url="http://herald.example/other", title="Other", sentences=["Other lanterns were lit.", *OTHERS])
+    lose(room, schema.matches, schema.deliveries)
+    assert kinds(audit(room)) == ["match", "match"]
+
+
+def test_what_the_index_alone_holds_is_reported_until_it_is_gone(room, chore, monkeypatch):
+    monkeypatch.setattr(auditing, "MOST_HELD", 1)
+    for number in range(3):
+        bridge(room, url=f"http://herald.example/{number}", title=f"Title {number}", sentences=[SENTENCES[number], *OTHERS])
+    with room.store.write() as tx:
+        stray, *_ = sorted(tx.conn.execute(select(schema.articles.c.id)).scalars())
+        gone = retention.cutoffs(tx.now + 2 * DAY, text_days=1, match_days=0, refused_days=0)
+        retention.forget_articles(tx, gone, [stray])
+    for round_number in range(3):
+        room.clock.advance(3700)
+        assert chore.run()
+        with room.store.read() as tx:
+            assert audits.counts(tx)["stray"] == 1, round_number
+            assert marks.get(tx, auditing.HELD_AFTER).place >= stray
+    assert [each.kind for each in audit(room).findings] == ["stray"]
+    room.services.engine.delete([stray])
+    room.clock.advance(3700)
+    chore.run()
+    with room.store.read() as tx:
+        assert audits.counts(tx)["stray"] == 0
+
+
+def test_the_age_of_audits_is_told_from_the_first_start(room, chore, monkeypatch):
+    with room.store.read() as tx:
+        assert auditing.began_at(tx) is None
+    monkeypatch.setattr(Round, "step", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        chore.run()
+    with room.store.read() as tx:
+        assert auditing.began_at(tx) == tx.now
 
 
 def test_what_is_mended_is_not_reported_any_more_and_misses_stay_counted(room, chore):
@@ -371,7 +537,7 @@ def test_what_is_mended_is_not_reported_any_more_and_misses_stay_counted(room, c
     room.clock.advance(1)
     chore.run()
     with room.store.write() as tx:
-        assert audits.counts(tx) == {"match": 1, "delivery": 0, "unindexed": 0, "unfound": 0}
+        assert audits.counts(tx) == ONE_MATCH
         tx.conn.execute(update(schema.articles).values(document_version=7, indexed_version=7, index_due_at=None))
     room.clock.advance(3700)
     chore.run()
@@ -381,7 +547,7 @@ def test_what_is_mended_is_not_reported_any_more_and_misses_stay_counted(room, c
     room.clock.advance(3700)
     chore.run()
     with room.store.read() as tx:
-        assert audits.counts(tx) == {"match": 1, "delivery": 0, "unindexed": 0, "unfound": 0}
+        assert audits.counts(tx) == ONE_MATCH
 
 
 @pytest.mark.service
