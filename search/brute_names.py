@@ -1,7 +1,7 @@
 """Names read by brute force: each name against each article, word by word, wherever enough of its words may stand.
 
 It shares how far words are apart, the cheapest reading and what that is worth with the stream; it must not share where the
-stream looks: neither its table of keys nor the anchors under which names wait there.
+stream looks: neither keys, nor their table, nor which words of a name it is looked for by. Decision 0019.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from copytaster.text import Placed
+from search.brute_sounds import may_be_one
 from search.name_align import Pair, Reading, Stretch, read
-from search.name_held import is_possible, most_alone, most_left, most_together, needed
-from search.name_keys import asked_under, kept_under, keys_as_one
+from search.name_held import is_possible, most_alone, most_left, most_together
 from search.name_measures import context
-from search.name_near import Near, glance, near
+from search.name_near import Group, Near, glance, near
 from search.name_parts import Name
 from search.name_scorer import SCORER
 from search.name_sounding import Heard as HeardWord
 from search.name_tokens import Tokens, as_one
-from search.name_words import Word, word_of
+from search.name_words import GIVEN, Word, word_of
 from search.variants import FIELDS, Variant, Watched, best, name_of, neutral, scored
 
 _MARGIN = 4  # words beyond as many as the name has
@@ -42,8 +42,7 @@ class _Asked:
         self.level = watched.level
         self.name: Name = name_of(watched.words)
         self.size = min(len(self.name.wanted), 3)
-        first, others = needed(self.name)
-        self.first, self.alone = set(first), not others
+        self.telling = {n for n, word in enumerate(self.name.wanted) if word.kind == "bare" and word.text not in GIVEN}
         self.of_each = [
             {unit.word.text for unit in self.name.units if number in unit.numbers}
             for number, word in enumerate(self.name.wanted)
@@ -55,16 +54,17 @@ class _Asked:
         missing = sum(texts.keys().isdisjoint(one) for one in self.of_each)
         return missing <= most_left(len(self.name.wanted))
 
-    def counts(self, reading: Reading, heard: int) -> bool:
-        """Whether it holds a word that tells the name from others, and ``heard``, the places around it where a word of it may
-        stand, are enough.
+    def counts(self, reading: Reading) -> bool:
+        """Whether it is of more than one word, or of all of them, and of more than common given names; no more words are left
+        out than may be, and those read are near enough together: beyond that no reading was ever judged, so the scorer knows
+        none.
         """
-        units = [pair.unit for pair in reading.pairs]
-        enough = heard > 1 or self.alone or units[0].taken == len(self.name.wanted)
+        left = sum(self.name.wanted[number].kind != "initial" for number in reading.left)
         far = sum(glance(pair.unit.word, pair.word) or 0 for pair in reading.pairs)
-        left = any(self.name.wanted[number].kind != "initial" for number in reading.left)
-        near_enough = far <= most_together(left=left)
-        return enough and near_enough and not self.first.isdisjoint(units) and is_possible(reading, self.size)
+        if self.telling and self.telling.issubset(reading.left):
+            return False
+        enough = (len(reading.pairs) > 1 or not left) and left <= most_left(len(self.name.wanted))
+        return enough and far <= most_together(left=left > 0) and is_possible(reading, self.size)
 
     def may_count_alone(self, reading: Reading) -> bool:
         """Whether a name of one word counts in a sentence where nothing speaks against it."""
@@ -78,7 +78,10 @@ class BruteNames:
     def __init__(self, watched: Iterable[Watched]) -> None:
         self._asked = {each: _Asked(each) for each in watched}
         words = {unit.word.text: unit.word for each in self._asked.values() for unit in each.name.units}
-        self._kept = [(word, frozenset(kept_under(word))) for word in words.values()]
+        self._all = Group(words.values())
+        self._meaning: dict[str, list[str]] = {}
+        for word in words.values():
+            self._meaning.setdefault(word.meaning, []).append(word.text)
         self._heard: dict[str, HeardWord] = {}
         self._near: dict[tuple[str, str], Near | None] = {}
 
@@ -109,17 +112,11 @@ class BruteNames:
         return self._heard[key]
 
     def _heard_anew(self, parts: Sequence[Word]) -> HeardWord:
-        """Every watched word is compared. Near is one that differs in a letter of its skeleton at most, in none where words are
-        written as one, and is not far at a glance.
-        """
+        """Every watched word is compared, at a glance that lets through all that may be near, and no key asked."""
         word = parts[0] if len(parts) == 1 else word_of("".join(part.text for part in parts))
         heard = HeardWord(word, len(parts))
-        keys = asked_under(word) if len(parts) == 1 else keys_as_one(parts)
-        for asked, kept in self._kept:
-            if not keys.isdisjoint(kept) and (far := glance(asked, word)) is not None:
-                heard.alike[asked.text] = far
-            elif len(parts) == 1 and word.meaning and word.meaning == asked.meaning:
-                heard.alike[asked.text] = 0
+        self._all.glance(word, heard.alike)
+        heard.alike.update(dict.fromkeys(self._meaning.get(word.meaning, ()) if word.meaning else (), 0))
         return heard
 
     def _near_to(self, asked: Word, printed: Word) -> Near | None:
@@ -127,7 +124,7 @@ class BruteNames:
         if key not in self._near:
             if len(self._near) >= _MOST_REMEMBERED:
                 self._near.clear()
-            self._near[key] = near(asked, printed)
+            self._near[key] = _pair(asked, printed)
         return self._near[key]
 
     # -- one name in one article -----------------------------------------------------------------------------------------
@@ -162,8 +159,16 @@ class BruteNames:
         margin = len(asked.name.wanted) + _MARGIN
         for first, end in dict.fromkeys(_around(part.tokens, place, margin) for place in places):
             reading = read(asked.name, Stretch(part.tokens, first, end, part.at.__getitem__, self._near_to))
-            if reading is not None and asked.counts(reading, sum(first <= place < end for place in places)):
+            if reading is not None and asked.counts(reading):
                 yield reading
+
+
+def _pair(asked: Word, printed: Word) -> Near | None:
+    """What a pair means: how far apart by sound, of words of the same meaning or of consonants that may be one."""
+    found = near(asked, printed)
+    is_meant = bool(asked.meaning) and asked.meaning == printed.meaning
+    is_one = found is not None and (asked.text == printed.text or is_meant or may_be_one(asked, printed))
+    return found if is_one else None
 
 
 def _around(tokens: Tokens, place: int, margin: int) -> tuple[int, int]:
