@@ -8,7 +8,7 @@ from copytaster.errors import Permanent
 from copytaster.store import months, schema
 from copytaster.store.db import Store
 
-HEAD = "0006"
+HEAD = "0007"
 HERE = pathlib.Path(__file__).parent / "migrations"
 LOCK = 7_020_417_411  # any number of our own: PostgreSQL's advisory locks are told apart by it
 

@@ -70,7 +70,7 @@ def test_every_row_of_an_earlier_release_is_there_after_the_migration(empty_stor
 
 
 def test_what_an_earlier_release_landed_is_not_audited(empty_store_url):
-    store = at(empty_store_url, "0005")
+    store = at(empty_store_url, "0006")
     before = dt.datetime.now(dt.UTC)
     assert migrate(store)
     with store.read() as tx:
