@@ -102,6 +102,17 @@ class AuditConfig(Section):
     days: int = Field(2, ge=1, le=366, description="How far back each audit looks.")
 
 
+class HeartbeatConfig(Section):
+    """A page of our own goes the whole way to a receiver of our own; how old the last one is tells whether alerts arrive."""
+
+    every_seconds: int = Field(300, ge=0, description="How often; never more than crawl.min_interval_seconds allow; 0: never.")
+    url: str = Field(
+        "",
+        pattern=r"^(https?://[^/?#@\s]+/?)?$",
+        description="Where crawler and workers reach the web page, as http://web:8750; empty: its own host and port.",
+    )
+
+
 class OperatorConfig(Section):
     to: tuple[str, ...] = Field((), description="Who is told when the system itself is ill: mailto:, https: or Apprise URLs.")
     token: str = Field("", description="Alertmanager sends it as a bearer token with its alerts; empty: none are taken.")
@@ -129,6 +140,7 @@ class Config(BaseSettings):
     metrics: MetricsConfig = MetricsConfig()
     retention: RetentionConfig = RetentionConfig()
     audit: AuditConfig = AuditConfig()
+    heartbeat: HeartbeatConfig = HeartbeatConfig()
     operator: OperatorConfig = OperatorConfig()
 
     @classmethod
@@ -160,6 +172,17 @@ class Config(BaseSettings):
     @property
     def redis_url(self) -> str:
         return self.redis.url or f"redis+socket://{self.redis_socket}"
+
+    @property
+    def heartbeat_url(self) -> str:
+        """Scheme, host and port of the page that serves and takes heartbeats; empty where there are none."""
+        if not self.heartbeat.every_seconds:
+            return ""
+        if self.heartbeat.url:
+            return self.heartbeat.url.rstrip("/")
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.web.host, self.web.host)  # noqa: S104  not bound to
+        shown = f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{self.web.port}" if self.web.port else ""  # of any port nobody knows which
 
 
 def load(**over: Any) -> Config:

@@ -6,6 +6,7 @@ It owns which addresses are public and the check at connect; it must not know wh
 import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import urlsplit
 
 from copytaster.errors import Rejected, Transient
 from copytaster.urls import host_of, resolve
@@ -135,6 +136,24 @@ class Guard:
         inner = _inner(address) if isinstance(address, ipaddress.IPv6Address) else None
         candidates = [address, inner] if inner else [address]
         return any(one in network for one in candidates for network in self._networks if one.version == network.version)
+
+
+class OwnGuard(Guard):
+    """Lets one host and port pass, wherever they are, and nothing else: for what we send to ourselves."""
+
+    def __init__(self, url: str, *, resolve: Resolve = system_resolve) -> None:
+        place = urlsplit(url)
+        self._place = (place.hostname or "", place.port or (443 if place.scheme == "https" else 80))
+        super().__init__((self._place[0],), resolve=resolve)
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        self.check_place(host, port)
+        return super().addresses(host, port)
+
+    def check_place(self, host: str, port: int) -> None:
+        """Raises ``Rejected("private_address")`` for any other place."""
+        if (host.strip("[]").lower(), port) != self._place:
+            raise Rejected("private_address", f"{host}:{port} is not the page of our own that may be reached.")
 
 
 def _first(ips: Iterable[str], connect: Callable[[str], socket.socket], where: str) -> socket.socket:

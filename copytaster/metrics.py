@@ -92,6 +92,8 @@ GAUGES = {
     "copytaster_audit_unread": ("Articles and watches that the last audit could not read; they are tried again.", ()),
     "copytaster_audit_strays": ("Documents of the search index that audits found, and that the store does not know.", ()),
     "copytaster_audit_age_seconds": ("Since the last complete audit began, or the first one where none was completed yet.", ()),
+    "copytaster_heartbeat_age_seconds": ("Since the newest page of our own that came all the way to our own receiver.", ()),
+    "copytaster_heartbeat_every_seconds": ("How often such a page is sent on its way.", ()),
     "copytaster_disk_free_bytes": ("Free space where the web process keeps its files.", ()),
 }
 

@@ -15,7 +15,7 @@ ArticleId = NewType("ArticleId", str)
 StoryId = NewType("StoryId", str)
 
 EndpointKind = Literal["feed", "sitemap", "section"]
-SourceState = Literal["active", "paused"]
+SourceState = Literal["active", "paused", "internal"]
 Precision = Literal["day", "second"]
 # What is wrong with a source: nothing new comes; it keeps us off; it lives elsewhere; its domain is for sale; it answers with
 # less than it did; what it sends can't be read; it does not answer.

@@ -27,6 +27,7 @@ from copytaster.store import (
     audits,
     channels,
     deliveries,
+    heartbeat,
     load,
     processes,
     sources,
@@ -61,6 +62,7 @@ class Exporter(Collector):
     clock: Callable[[], float] = time.monotonic
     searchable: Callable[[], bool] = lambda: True
     data_dir: pathlib.Path = pathlib.Path()
+    heartbeat_seconds: int = 0  # how often there is one; 0: there is none
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: Gauges = field(default_factory=dict)
     _known_at: float = float("-inf")
@@ -123,7 +125,7 @@ class Exporter(Collector):
     def _of_store(self) -> Gauges:
         try:
             with self.store.read() as tx:
-                return {"copytaster_store_up": [((), 1.0)], **_looked_up(tx)}
+                return {"copytaster_store_up": [((), 1.0)], **_looked_up(tx), **_of_heartbeat(tx, self.heartbeat_seconds)}
         except CopytasterError as error:
             log.warning("the store's own metrics are left out: %s", error)
             return _down("store")
@@ -179,6 +181,15 @@ def _of_audits(tx: Tx) -> Gauges:
         "copytaster_audit_unread": [((), found["unread"])],
         "copytaster_audit_strays": [((), found["stray"])],
         "copytaster_audit_age_seconds": [((), _seconds(tx.now, began_at))] if began_at else [],
+    }
+
+
+def _of_heartbeat(tx: Tx, every_seconds: int) -> Gauges:
+    """One that is switched off is not late; one that is on and was never begun has no age."""
+    age = heartbeat.age_seconds(tx) if every_seconds else None
+    return {
+        "copytaster_heartbeat_age_seconds": [((), age)] if age is not None else [],
+        "copytaster_heartbeat_every_seconds": [((), every_seconds)] if every_seconds else [],
     }
 
 

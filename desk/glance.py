@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from copytaster.news import Article
-from copytaster.store import Store, Tx, articles, channels, deliveries, refusals, sources, watches
+from copytaster.store import Store, Tx, articles, channels, deliveries, heartbeat, refusals, sources, watches
 from copytaster.store.channels import Standing as ChannelStanding
 from copytaster.store.db import Record
 from copytaster.watches import Delivery, Hit, without_secrets
@@ -48,6 +48,7 @@ class Overview:
     troubled: Sequence[tuple[str, ChannelStanding]]  # place, how it stands
     due: Mapping[str, int]
     oldest_due_at: dt.datetime | None
+    heartbeat_seconds: float | None  # its age
     alerts: Sequence[Alert]
     refused: Sequence[Mapping[str, Any]]
     refused_counts: Sequence[tuple[str, str, int]]
@@ -69,6 +70,7 @@ def look(store: Store) -> Overview:
             troubled=[(_place(each.url), each) for each in channels.listed(tx, limit=CHANNELS, trouble=True)],
             due=due_rows(tx),
             oldest_due_at=deliveries.oldest_due_at(tx),
+            heartbeat_seconds=heartbeat.age_seconds(tx),
             alerts=_alerts(tx),
             refused=[_refused(each) for each in refusals.every(tx, limit=REFUSED)],
             refused_counts=[(stage, reason, count) for (stage, reason), count in counted[:REFUSED]],

@@ -26,7 +26,10 @@ class Web:
 
     @cached_property
     def exporter(self) -> Exporter:
-        return Exporter(self.store, self.depth, searchable=self.searchable, data_dir=self.config.data_dir)
+        every = self.config.heartbeat.every_seconds if self.config.heartbeat_url else 0
+        return Exporter(
+            self.store, self.depth, searchable=self.searchable, data_dir=self.config.data_dir, heartbeat_seconds=every
+        )
 
     @cached_property
     def readiness(self) -> Readiness:

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from copytaster import heartbeat
 from copytaster.store import Tx, articles, channels, deliveries, health, pages, processes, refusals
+from copytaster.store import heartbeat as heartbeat_rows
 from copytaster.store.channels import Standing as ChannelStanding
 from copytaster.store.health import health_state
 from copytaster.store.processes import Process
 from copytaster.watches import without_secrets
-from desk import output
+from desk import output, spoken
 from desk.opening import Desk
 
 MOST_SOURCES = 20
@@ -21,6 +23,14 @@ MOST_TROUBLE = 100  # sources in one object; `copytaster source list --json` tel
 MOST_CHANNELS = 10
 LAST_ALERTS = 5
 STUCK_SECONDS = 120.0  # a process with no progress for so long is restarted
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """How old the newest page of our own is that came the whole way; ``late``: alerts may not arrive."""
+
+    age_seconds: float
+    late: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +49,7 @@ class Standing:
     channels: Mapping[str, int]
     troubled: Sequence[ChannelStanding]
     oldest_undelivered_at: dt.datetime | None
+    heartbeat: Heartbeat | None
     last_alerts: Sequence[Mapping[str, Any]]
     refused: Mapping[tuple[str, str], int]
     processes: Sequence[Process]
@@ -57,6 +68,7 @@ class Standing:
                 channels=channels.counts(tx),
                 troubled=channels.listed(tx, limit=MOST_TROUBLE, trouble=True),
                 oldest_undelivered_at=deliveries.oldest_due_at(tx),
+                heartbeat=_heartbeat(tx, here),
                 last_alerts=deliveries.every(tx, state="sent", limit=LAST_ALERTS),
                 refused=refusals.counts(tx),
                 processes=processes.every(tx),
@@ -76,10 +88,16 @@ class Standing:
             "channels": self.channels,
             "channel_trouble": [asdict(each) | {"url": without_secrets(each.url)} for each in self.troubled],
             "oldest_undelivered_at": self.oldest_undelivered_at,
+            "heartbeat": asdict(self.heartbeat) if self.heartbeat else None,
             "last_alerts": alerts,
             "refused": [{"stage": stage, "reason": why, "count": n} for (stage, why), n in sorted(self.refused.items())],
             "processes": [asdict(each) for each in self.processes],
         }
+
+
+def _heartbeat(tx: Tx, here: Desk) -> Heartbeat | None:
+    age = heartbeat_rows.age_seconds(tx)
+    return None if age is None else Heartbeat(age, heartbeat.is_late(age, here.config.heartbeat.every_seconds))
 
 
 def _due(tx: Tx) -> dict[str, int]:
@@ -118,6 +136,9 @@ def print_standing(standing: Standing) -> None:
     output.say(f"Articles: {standing.articles} in the store. Deliveries: {_counts(standing.deliveries) or 'none yet'}.")
     oldest = standing.oldest_undelivered_at
     output.say(f"Oldest undelivered: due {output.ago(oldest)}." if oldest else "Nothing that is due waits to be delivered.")
+    if beat := standing.heartbeat:
+        said = "late, so alerts may not arrive: " if beat.late else ""
+        output.say(f"Heartbeat: {said}the last one is {spoken.span(beat.age_seconds)} old.")
     _print_channels(standing)
     if standing.refused:
         output.say(f"Refused: {_counts({f'{stage}/{why}': n for (stage, why), n in sorted(standing.refused.items())})}.")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from copytaster import heartbeat
 from copytaster.errors import Rejected
 from copytaster.store import Tx, deliveries, watches
 from copytaster.watches import DEFAULT_LEVEL, LEVELS, Channel, Digest, Level, Quiet, Watch, WatchId, without_secrets
@@ -177,7 +178,7 @@ def _is_text(value: object) -> bool:
 
 
 _KINDS = {
-    "id": lambda value: _is_text(value) and 0 < len(value) <= 100,
+    "id": lambda value: _is_text(value) and 0 < len(value) <= 100 and value != heartbeat.OWN,
     "name": _is_text,
     "level": lambda value: value in LEVELS,
     "aliases": _is_texts,

@@ -16,9 +16,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from copytaster import heartbeat
 from copytaster.config import Config
 from copytaster.errors import CopytasterError
-from desk import callbacks, glance, health
+from desk import callbacks, glance, health, pulse
 from desk.asking import in_turn
 from desk.folding import fold
 from desk.own_processes import OwnProcesses
@@ -46,6 +47,7 @@ def make_app(web: Web) -> FastAPI:
     _add_metrics(app, web)
     _add_status(app, web)
     callbacks.add(app, web)
+    pulse.add(app, web)
     app.middleware("http")(_with_headers)
     if hosts := allowed_hosts(web.config):
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
@@ -57,8 +59,8 @@ def allowed_hosts(config: Config) -> list[str]:
     """On loopback only our own names: else any web site could have a browser on this machine read the page (DNS rebinding)."""
     if config.web.host not in LOOPBACK:
         return []
-    public = urlsplit(config.web.public_url).hostname
-    return [*LOOPBACK, *([public] if public else [])]
+    named = (urlsplit(url).hostname for url in (config.web.public_url, config.heartbeat.url))
+    return [*LOOPBACK, *(name for name in named if name)]
 
 
 async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -116,7 +118,9 @@ def _add_status(app: FastAPI, web: Web) -> None:
         seen = glance.look(web.store)
         depths = web.exporter.read().get("copytaster_queue_depth")
         hints = {labels[0]: int(depth) for labels, depth in depths} if depths is not None else None
-        return web.page("status.html", seen=seen, hints=hints, refresh_seconds=REFRESH_SECONDS)
+        age, every = seen.heartbeat_seconds, web.config.heartbeat.every_seconds
+        late = age is not None and heartbeat.is_late(age, every)
+        return web.page("status.html", seen=seen, hints=hints, heartbeat_late=late, refresh_seconds=REFRESH_SECONDS)
 
     @app.get("/style.css")
     def style() -> Response:

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler, _ScrapyAgent
@@ -27,8 +28,9 @@ from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from copytaster import heartbeat
 from copytaster.errors import Rejected
-from copytaster.guard import Guard
+from copytaster.guard import Guard, OwnGuard
 from copytaster.urls import host_of
 from scrapers.admission import AdmissionMiddleware, HostBusyError
 
@@ -50,23 +52,38 @@ class GuardedDownloadHandler(HTTP11DownloadHandler):  # type: ignore[misc, unuse
         from twisted.internet import reactor
 
         self._guard: Guard = crawler.settings["COPYTASTER_GUARD"]
+        self._own_guard: OwnGuard = crawler.settings["COPYTASTER_OWN_GUARD"]
         self._verdicts: dict[str, Rejected] = {}
-        self._endpoints = _GuardedEndpoints(
-            _GuardedReactor(reactor, _GuardedResolver(reactor, self._guard, self._verdicts)),
-            self._contextFactory,
-            crawler.settings.getfloat("DOWNLOAD_TIMEOUT"),
-        )
+        self._endpoints, self._own_endpoints = (self._guarded(reactor, each) for each in (self._guard, self._own_guard))
+        # Apart, for a kept connection is not looked at again.
+        self._own_pool = HTTPConnectionPool(reactor, persistent=False)  # type: ignore[no-untyped-call]
         self._pool.maxPersistentPerHost = crawler.settings["COPYTASTER"].crawl.concurrency  # behind a proxy all hosts are one
         self._pending: set[Any] = set()
 
+    def _guarded(self, reactor: Any, guard: Guard) -> "_GuardedEndpoints":
+        return _GuardedEndpoints(
+            _GuardedReactor(reactor, _GuardedResolver(reactor, guard, self._verdicts)),
+            self._contextFactory,
+            self._crawler.settings.getfloat("DOWNLOAD_TIMEOUT"),
+        )
+
+    def _way(self, request: Request) -> "tuple[_GuardedEndpoints, HTTPConnectionPool]":
+        """How a request may leave: the heartbeat's to our own page and nowhere else, all others to what is public."""
+        if request.meta["source"].id == heartbeat.SOURCE:
+            place = urlsplit(request.url)
+            self._own_guard.check_place(place.hostname or "", place.port or (443 if place.scheme == "https" else 80))
+            return self._own_endpoints, self._own_pool
+        self._guard.check_literal(host_of(request.url))
+        return self._endpoints, self._pool
+
     async def download_request(self, request: Request) -> Response:
         host = host_of(request.url)
-        self._guard.check_literal(host)
+        endpoints, pool = self._way(request)
         agent = _GuardedAgent(
-            endpoints=self._endpoints,
+            endpoints=endpoints,
             contextFactory=self._contextFactory,
             connectTimeout=self._crawler.settings.getfloat("DOWNLOAD_TIMEOUT"),
-            pool=_LastLook(self._pool, lambda: self._leaves(host)),
+            pool=_LastLook(pool, lambda: self._leaves(host)),
             maxsize=self._default_maxsize,
             fail_on_dataloss=self._fail_on_dataloss,
             crawler=self._crawler,

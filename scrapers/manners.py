@@ -14,6 +14,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DownloadCancelledError
 
+from copytaster import heartbeat
 from copytaster.errors import Rejected, Transient
 from copytaster.store.hosts import HostLease
 from copytaster.urls import host_of
@@ -70,7 +71,7 @@ class RobotsMiddleware:
         return min(asked or 0.0, MAX_CRAWL_DELAY_SECONDS)
 
     async def process_request(self, request: Request) -> None:
-        if request.meta.get("robots_file"):
+        if request.meta.get("robots_file") or request.meta["source"].id == heartbeat.SOURCE:
             return
         host = host_of(request.url)
         rules = self._rules.get(host)

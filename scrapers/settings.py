@@ -3,7 +3,7 @@
 from typing import Any
 
 from copytaster.config import Config
-from copytaster.guard import Guard
+from copytaster.guard import Guard, OwnGuard
 
 MAX_PAGE_BYTES = 10_000_000  # a 583 kB gzip grew to 600 MB with Scrapy's default of 1 GB
 
@@ -14,6 +14,7 @@ def of(config: Config) -> dict[str, Any]:
         "BOT_NAME": "copytaster",
         "COPYTASTER": config,
         "COPYTASTER_GUARD": Guard(config.guard.allow),
+        "COPYTASTER_OWN_GUARD": OwnGuard(config.heartbeat_url),
         "SPIDER_MODULES": ["scrapers.spiders"],
         "TWISTED_REACTOR": "twisted.internet.asyncioreactor.AsyncioSelectorReactor",
         "TWISTED_DNS_RESOLVER": "scrapy.resolver.CachingHostnameResolver",  # IPv6 too

@@ -18,6 +18,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 CORPORA = ROOT.parent / "shared" / "corpora"
 
 
+os.environ["COPYTASTER_HEARTBEAT__EVERY_SECONDS"] = "0"  # what tests count is their own; those of the heartbeat turn it on
+
+
 class FakeClock:
     """``clock()`` is its instant, which moves only when told to: ``clock.advance(seconds)`` or ``clock.now = …``."""
 

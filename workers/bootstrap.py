@@ -17,7 +17,7 @@ from copytaster.store import Store, channels, processes
 from copytaster.store.messages import Senders
 from copytaster.store.processes import Progress
 from search.generations import FullEngine
-from workers import refilling, source_watch, websub
+from workers import heart, refilling, source_watch, websub
 from workers.app import Hints
 from workers.auditing import Auditing
 from workers.facts import Background, Projection
@@ -124,6 +124,7 @@ def open_notifiers(config: Config, secret: str) -> Notifiers:
             secret=secret,
             smtp_url=config.mail.url,
             mail_from=config.mail.sender,
+            heartbeat_url=config.heartbeat_url,
             public_url=config.web.public_url or None,
         )
     )
@@ -212,6 +213,7 @@ def _chores(config: Config, store: Store, forgetting: Forgetting, auditing: Audi
     if facts:
         facts.nudge()
     source_watch.report(store, config.operator.to)
+    heart.keep(store, config)
     with store.write() as tx:
         processes.forget(tx)
         channels.forget_old_keys(tx)

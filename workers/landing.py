@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from copytaster import heartbeat
 from copytaster.errors import Rejected
 from copytaster.news import ArticleId, Extracted, Page, StoryId
 from copytaster.store import Tx, articles, deliveries, links, pages, refusals, retention, takedown, tombstones, watches
@@ -90,7 +91,7 @@ def land(tx: Tx, lease: pages.PageLease, reading: Reading, services: Services) -
         takedown.drop_links(tx, [link.id], down)
         return Landed("taken_down")
     landed, article_id, first_read_at = landing.land()
-    due_at = reread_due(first_read_at, link.reads + 1)
+    due_at = None if link.source_id == heartbeat.SOURCE else reread_due(first_read_at, link.reads + 1)
     links.read(tx, link.id, article_id, reread_at=due_at)
     if link.reads or lease.attempts > 1:  # only then can there be one, and asking costs as much as any write
         refusals.clear(tx, "ingest", link.id)
@@ -153,6 +154,7 @@ class _Landing:
             epoch=self.epoch,
             baseline=self.link.baseline or self.link.priority >= links.BACKFILL,
             late=self.link.late,
+            indexed=self.link.source_id != heartbeat.SOURCE,
         )
         return self._match(article_id, story_id, 1)
 

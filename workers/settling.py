@@ -7,7 +7,7 @@ import datetime as dt
 import random
 from dataclasses import dataclass
 
-from copytaster import metrics
+from copytaster import heartbeat, metrics
 from copytaster.errors import Transient
 from copytaster.store import Tx, channels, deliveries, messages, refusals, watches
 from copytaster.store.messages import MessageLease
@@ -98,5 +98,7 @@ def _end(tx: Tx, message_id: MessageId, channel: Channel, ending: Ending) -> Non
         packing.tell_owner(tx, channel, why)
     for each, tried in failed.items():
         deliveries.settle(tx, each, "failed")
+        if channel.id == heartbeat.CHANNEL:
+            continue  # its age tells
         refusal = refusals.Refusal(stage="deliver", key=each, url=channel.url, reason=ending.reason, detail=why, attempts=tried)
         refusals.put(tx, refusal)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Select, bindparam, case, func, insert, literal, null, select, update
 
+from copytaster import heartbeat
 from copytaster.news import Article, ArticleId, Extracted, Printed, SourceId, StoryId
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import articles, revisions, sources, texts
@@ -24,6 +25,7 @@ _NEWEST_TEXT &= texts.c.revision == articles.c.revision
 _WHOLE = select(articles, sources.c.name.label("source_name"), texts.c.body).select_from(
     articles.join(sources, sources.c.id == articles.c.source_id).outerjoin(texts, _NEWEST_TEXT)
 )
+_NEWS = articles.c.source_id != heartbeat.SOURCE
 _MANY = _WHOLE.where(articles.c.id.in_(bindparam("ids", expanding=True)))
 _REVISION = (
     select(revisions.c.title, texts.c.body)
@@ -58,8 +60,9 @@ def put(
     epoch: int,
     baseline: bool,
     late: bool,
+    indexed: bool = True,
 ) -> None:
-    """A new article with its first revision and text, due to be indexed."""
+    """A new article with its first revision and text, due to be ``indexed`` or never."""
     values = {
         "id": article_id,
         "url": url,
@@ -75,7 +78,7 @@ def put(
         "watch_epoch": epoch,
         "document_version": 1,
         "indexed_version": 0,
-        "index_due_at": tx.now,
+        "index_due_at": tx.now if indexed else None,
         **_columns(extracted),
     }
     tx.conn.execute(_INSERT, values)
@@ -191,7 +194,7 @@ def newest(
     tx: Tx, *, since: dt.datetime | None = None, before: tuple[dt.datetime, str] | None = None, limit: int
 ) -> list[Article]:
     """Newest first, a page at a time: ``before`` is (first_seen_at, id) of the last one of the page before."""
-    query = _WHOLE.order_by(articles.c.first_seen_at.desc(), articles.c.id.desc()).limit(limit)
+    query = _WHOLE.where(_NEWS).order_by(articles.c.first_seen_at.desc(), articles.c.id.desc()).limit(limit)
     if since:
         query = query.where(articles.c.first_seen_at >= since)
     if before:
@@ -289,4 +292,6 @@ _WAITING = select(func.count()).select_from(select(literal(1)).where(_DUE).limit
 
 
 def total(tx: Tx) -> int:
-    return tx.conn.execute(select(func.count()).select_from(articles)).scalar_one()
+    """But the heartbeat's: they are counted by an index, for to leave them out every row would be read."""
+    query = select(func.count()).select_from(articles)
+    return tx.conn.execute(query).scalar_one() - tx.conn.execute(query.where(~_NEWS)).scalar_one()

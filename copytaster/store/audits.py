@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, update
 
+from copytaster import heartbeat
 from copytaster.news import ArticleId, StoryId
 from copytaster.store import marks
 from copytaster.store.db import Record, Tx
@@ -23,13 +24,14 @@ _AFTER = or_(
     articles.c.first_seen_at > bindparam("at", type_=Instant),
     and_(articles.c.first_seen_at == bindparam("at", type_=Instant), articles.c.id > bindparam("last")),
 )
+_NEWS = articles.c.source_id != heartbeat.SOURCE
 _LANDED = select(
     articles.c.id, articles.c.story_id, articles.c.revision, articles.c.baseline, articles.c.watch_epoch,
     articles.c.first_seen_at, articles.c.document_version, articles.c.indexed_version, articles.c.index_due_at,
     revisions.c.read_at.label("landed_at"),
 ).join(revisions, and_(revisions.c.article_id == articles.c.id, revisions.c.number == articles.c.revision))  # fmt: skip
 _PAGE = (
-    _LANDED.where(_AFTER, articles.c.first_seen_at < bindparam("until", type_=Instant))
+    _LANDED.where(_AFTER, _NEWS, articles.c.first_seen_at < bindparam("until", type_=Instant))
     .order_by(articles.c.first_seen_at, articles.c.id)
     .limit(bindparam("most"))
 )
@@ -138,7 +140,7 @@ def judged_from(tx: Tx) -> dt.datetime | None:
 
 def total(tx: Tx, *, since: dt.datetime, until: dt.datetime) -> int:
     window = (articles.c.first_seen_at >= since) & (articles.c.first_seen_at < until)
-    return tx.conn.execute(select(func.count()).select_from(articles).where(window)).scalar_one()
+    return tx.conn.execute(select(func.count()).select_from(articles).where(window, _NEWS)).scalar_one()
 
 
 def change_document(tx: Tx, article_id: ArticleId) -> None:

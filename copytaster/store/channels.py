@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, case, false, func, null, select, true, update
 
+from copytaster import heartbeat
 from copytaster.store.db import Tx
 from copytaster.store.schema import channels, messages
 from copytaster.store.types import Instant
@@ -30,6 +31,7 @@ _FAILED = (
     .values(failing_since=func.coalesce(channels.c.failing_since, bindparam("since", type_=Instant)))
 )
 _STATE = case((channels.c.state != "active", channels.c.state), (channels.c.failures >= OPEN_AFTER, "open"), else_="active")
+_THEIRS = channels.c.owner_id != heartbeat.OWNER.id  # what people see: the heartbeat's is none of them
 _TROUBLE = (channels.c.state != "active") | (channels.c.failures > 0)
 
 
@@ -133,7 +135,7 @@ def find(tx: Tx, named: str) -> list[Standing]:
 
 def counts(tx: Tx) -> dict[str, int]:
     """How many are active, open and disabled."""
-    query = select(_STATE, func.count()).group_by(_STATE)
+    query = select(_STATE, func.count()).where(_THEIRS).group_by(_STATE)
     return {row[0]: row[1] for row in tx.conn.execute(query)}
 
 
@@ -145,6 +147,6 @@ def _standings(tx: Tx, which: ColumnElement[bool], limit: int | None) -> list[St
         _SENT_AT.label("sent_at"),
         _COUNT.label("waiting"),
         _ERROR.label("last_error"),
-    ).where(which)
+    ).where(_THEIRS, which)
     query = query.order_by(case((_TROUBLE, 0), else_=1), channels.c.created_at, channels.c.id).limit(limit)
     return [Standing(**row._mapping) for row in tx.conn.execute(query)]

@@ -1,6 +1,7 @@
 """Matches and the deliveries they made, as rows. Unique by watch, story and channel, whatever happens; it plans nothing."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Select, bindparam, func, literal, literal_column, select, union, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from copytaster import heartbeat
 from copytaster.news import ArticleId, StoryId
 from copytaster.store.articles import month_of
 from copytaster.store.db import Tx
@@ -27,6 +29,7 @@ _MATCHED, _ALERTED = (
     for table in (matches, deliveries)
 )
 
+_THEIRS = deliveries.c.watch_id != heartbeat.WATCH  # what people see
 # What is owed to a channel that is switched off waits until it is on again.
 _TOLD = deliveries.c.channel_id.in_(select(channels.c.id).where(channels.c.state == "active"))
 _OWED = (deliveries.c.state == "pending") & (deliveries.c.due_at <= bindparam("now", type_=Instant)) & _TOLD
@@ -44,7 +47,7 @@ _LOCKED = {"sqlite": _THESE, "postgresql": _THESE.with_for_update(skip_locked=Tr
 _OWING = select(literal(1)).where(_OWED).limit(MOST_COUNTED).subquery()
 _WAITING = [
     select(deliveries.c.due_at)
-    .where(deliveries.c.state == state, deliveries.c.due_at <= bindparam("now", type_=Instant), _TOLD)
+    .where(deliveries.c.state == state, deliveries.c.due_at <= bindparam("now", type_=Instant), _TOLD, _THEIRS)
     .order_by(deliveries.c.due_at)
     .limit(1)
     for state in ("pending", "sending")
@@ -186,7 +189,7 @@ def every(tx: Tx, *, state: str | None = None, limit: int = 50) -> list[Mapping[
 
 def newest(tx: Tx, *, state: str | None = None, before: DeliveryId | None = None, limit: int) -> list[DeliveryId]:
     """The ids of those, or of the ones that follow ``before``."""
-    query = select(deliveries.c.id).order_by(deliveries.c.id.desc()).limit(limit)
+    query = select(deliveries.c.id).where(_THEIRS).order_by(deliveries.c.id.desc()).limit(limit)
     query = query.where(deliveries.c.state == state) if state else query
     query = query.where(deliveries.c.id < before) if before else query
     return list(tx.conn.execute(query).scalars())
@@ -221,7 +224,7 @@ def message_ids(tx: Tx, told: Told, *, limit: int = 1_000_000) -> list[MessageId
         watch_channels.c.channel_id == deliveries.c.channel_id,
         watch_channels.c.unsubscribed_at.is_not(None),
     )
-    which = [deliveries.c.state == told.state, deliveries.c.message_id.is_not(None), ~off.exists()]
+    which = [_THEIRS, deliveries.c.state == told.state, deliveries.c.message_id.is_not(None), ~off.exists()]
     if told.only_on:
         which.append(_TOLD)
     if told.since:
@@ -256,8 +259,10 @@ def watches_of(tx: Tx, article_ids: Sequence[str]) -> dict[ArticleId, dict[Watch
 
 
 def counts(tx: Tx) -> dict[str, int]:
+    """By state. The heartbeat's are taken off: they are found by an index, and to leave them out every row would be read."""
     query = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
-    return {row[0]: row[1] for row in tx.conn.execute(query)}
+    ours = Counter({row[0]: row[1] for row in tx.conn.execute(query.where(~_THEIRS))})
+    return dict(Counter({row[0]: row[1] for row in tx.conn.execute(query)}) - ours)
 
 
 def oldest_due_at(tx: Tx) -> dt.datetime | None:

@@ -5,6 +5,8 @@ from collections.abc import Collection
 
 from sqlalchemy import BindParameter, ColumnElement, bindparam, select
 
+from copytaster import heartbeat
+from copytaster.store import sources as source_rows
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import articles, channels, deliveries, endpoints, refusals, revisions, sources, watches
 from copytaster.store.types import Instant
@@ -48,7 +50,7 @@ _ALERTS = (
         .outerjoin(articles, articles.c.id == deliveries.c.article_id)
         .outerjoin(sources, sources.c.id == articles.c.source_id)
     )
-    .where(_after(deliveries.c.sent_at, deliveries.c.id))
+    .where(_after(deliveries.c.sent_at, deliveries.c.id), deliveries.c.watch_id != heartbeat.WATCH)
     .order_by(deliveries.c.sent_at, deliveries.c.id)
     .limit(bindparam("most"))
 )
@@ -62,7 +64,7 @@ _REFUSALS = (
 _SOURCE = ("id", "name", "host", "state", "added_at", "baseline_at", "found_at", "silent_at", "silent_reason")
 _SOURCES = (
     select(*(sources.c[name] for name in _SOURCE))
-    .where(sources.c.id > bindparam("place"), sources.c.state != "removed")
+    .where(sources.c.id > bindparam("place"), source_rows.LISTED)
     .order_by(sources.c.id)
     .limit(bindparam("most"))
 )

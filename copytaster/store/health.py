@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, func, literal, select, true, tuple_, update
 
+from copytaster import heartbeat
 from copytaster.news import SourceId
 from copytaster.store import sources as source_rows
 from copytaster.store.db import Record, Tx
@@ -43,7 +44,7 @@ class SourceHealth:
 
 _PLAIN = [sources.c[name] for name in ("id", "name", "url", "state", "added_at", "baseline_at", "found_at")]
 _PLAIN += [sources.c.silent_at, sources.c.silent_reason, sources.c.trouble, sources.c.evidence]
-_THERE = sources.c.state != "removed"
+_THERE = source_rows.LISTED
 _LIVE = (sources.c.state == "active") & sources.c.silent_at.is_(None)
 _AMONG = endpoints.alias("among")
 
@@ -153,6 +154,7 @@ def index_all(tx: Tx, *, after: str, limit: int) -> str | None:
     rows = articles.c.id > after
     last = tx.conn.execute(select(articles.c.id).where(rows).order_by(articles.c.id).offset(limit - 1).limit(1)).scalar()
     rows &= articles.c.id <= last if last is not None else true()
+    rows &= articles.c.source_id != heartbeat.SOURCE
     rows &= articles.c.index_due_at.is_(None) | (articles.c.indexed_version > 0)
     values = {"index_due_at": tx.now, "indexed_version": 0, "index_token": None}
     tx.conn.execute(update(articles).where(rows).values(**values))

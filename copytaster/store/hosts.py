@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 
+from copytaster import heartbeat
 from copytaster.store.db import Tx, insert_into
 from copytaster.store.schema import endpoints, hosts, links, sources
 from copytaster.store.types import Instant
@@ -52,6 +53,7 @@ class Manners:
 
 
 LEASE_FIELDS = [hosts.c[name] for name in HostLease.__dataclass_fields__]
+_READ = ("active", heartbeat.STATE)
 NOW: BindParameter[dt.datetime] = bindparam("now", type_=Instant)
 NAMES: BindParameter[list[str]] = bindparam("names", expanding=True)
 LINES = (hosts.c.due_at, hosts.c.rest_at)  # new work of any host goes before old work of any other
@@ -81,8 +83,8 @@ _RELEASE = (
 
 
 def live(table: FromClause) -> ColumnElement[bool]:
-    """Whether the row's source is active; asked row by row, for the list of all that are is as long as there are sources."""
-    return select(sources.c.id).where(sources.c.id == table.c.source_id, sources.c.state == "active").exists()
+    """Whether the row's source is read; asked row by row, for the list of all that are is as long as there are sources."""
+    return select(sources.c.id).where(sources.c.id == table.c.source_id, sources.c.state.in_(_READ)).exists()
 
 
 def _first(table: Table, priority: int | None = None) -> ScalarSelect[Any]:

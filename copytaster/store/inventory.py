@@ -1,10 +1,14 @@
-"""All articles in the order of their ids, a page at a time, for whoever holds another place to the store. It changes nothing."""
+"""All articles but the heartbeat's in the order of their ids, a page at a time, for whoever holds another place to the store.
+
+It changes nothing.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
 
+from copytaster import heartbeat
 from copytaster.news import ArticleId
 from copytaster.store.db import Store, Tx
 from copytaster.store.schema import articles as rows
@@ -21,7 +25,7 @@ class Entry:
 
 _PAGE = (
     select(rows.c.id, rows.c.document_version, rows.c.index_due_at)
-    .where(rows.c.id > bindparam("after"))
+    .where(rows.c.id > bindparam("after"), rows.c.source_id != heartbeat.SOURCE)
     .order_by(rows.c.id)
     .limit(bindparam("most"))
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, func, literal, select, tuple_
 
+from copytaster import heartbeat
 from copytaster.store.db import Tx
 from copytaster.store.schema import refusals
 from copytaster.store.types import Instant
@@ -25,6 +26,8 @@ class Refusal:
 
 
 def put(tx: Tx, refusal: Refusal) -> None:
+    if refusal.source_id == heartbeat.SOURCE:
+        return  # none of anybody's news; that it did not come is told by its age
     values = {
         "url": refusal.url,
         "source_id": refusal.source_id,

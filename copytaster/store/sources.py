@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, FromClause, Select, bindparam, case, func, select, true, update
 
+from copytaster import heartbeat
 from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId, SourceState
 from copytaster.store import hosts, troubles
 from copytaster.store.db import Record, Tx
@@ -17,7 +18,7 @@ from copytaster.store.types import Instant
 FIELDS = [sources.c[name] for name in Source.__dataclass_fields__]
 ENDPOINT_FIELDS = [endpoints.c[name] for name in Endpoint.__dataclass_fields__]
 
-
+LISTED = sources.c.state.not_in(("removed", heartbeat.STATE))  # what people see
 _IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
 _GET = select(*FIELDS).where(sources.c.id == bindparam("source"))
 _HOLD = {"sqlite": _GET, "postgresql": _GET.with_for_update(key_share=True)}
@@ -74,12 +75,12 @@ def hold(tx: Tx, source_id: SourceId) -> Source | None:
 def find(tx: Tx, name: str) -> Source | None:
     """By id, URL or name, whichever a person typed."""
     wanted = (sources.c.id == name) | (sources.c.url == name) | (sources.c.name == name) | (sources.c.host == name)
-    row = tx.conn.execute(select(*FIELDS).where(wanted).where(sources.c.state != "removed").limit(1)).first()
+    row = tx.conn.execute(select(*FIELDS).where(wanted).where(LISTED).limit(1)).first()
     return source_of(row) if row else None
 
 
 def every(tx: Tx) -> list[Source]:
-    query = select(*FIELDS).where(sources.c.state != "removed").order_by(sources.c.name, sources.c.id)
+    query = select(*FIELDS).where(LISTED).order_by(sources.c.name, sources.c.id)
     return [source_of(row) for row in tx.conn.execute(query)]
 
 
@@ -184,7 +185,7 @@ def hosts_with_work(tx: Tx, source_id: SourceId, until: dt.datetime) -> set[str]
 
 def counts(tx: Tx) -> dict[str, int]:
     """Sources by state: active, silent (active, but nothing new comes), paused."""
-    by_state = select(sources.c.state, func.count().label("number")).where(sources.c.state != "removed").group_by(sources.c.state)
+    by_state = select(sources.c.state, func.count().label("number")).where(LISTED).group_by(sources.c.state)
     found: dict[str, int] = {row.state: row.number for row in tx.conn.execute(by_state)}
     # Found by its own index, which a condition on the state would keep SQLite from: it has no figures to choose by.
     silent = select(func.sum(case((sources.c.state == "active", 1), else_=0))).where(sources.c.silent_at.is_not(None))
@@ -209,7 +210,7 @@ def freshness(tx: Tx, *, limit: int = 1_000) -> list[Record]:
         sources.c.silent_reason,
         sources.c.trouble,
     )
-    query = select(*columns).where(sources.c.state != "removed")
+    query = select(*columns).where(LISTED)
     silent = query.where(sources.c.silent_at.is_not(None)).order_by(sources.c.silent_at.desc(), sources.c.id)
     found = list(tx.conn.execute(silent.limit(limit)))
     if len(found) < limit:

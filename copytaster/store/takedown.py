@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import delete, func, select, tuple_, union, update
 
+from copytaster import heartbeat
 from copytaster.errors import Rejected
 from copytaster.news import SourceId
 from copytaster.store import articles as article_rows
@@ -175,6 +176,7 @@ def left_sources(tx: Tx) -> list[SourceId]:
 def find_source(tx: Tx, name: str) -> Record | None:
     """By id, URL, name or host, those that were removed included: nothing of them has gone but their reading."""
     wanted = (sources.c.id == name) | (sources.c.url == name) | (sources.c.name == name) | (sources.c.host == name)
+    wanted &= sources.c.id != heartbeat.SOURCE
     return tx.conn.execute(select(sources).where(wanted).order_by(sources.c.state, sources.c.id).limit(1)).first()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import and_, bindparam, case, func, literal, null, select, update
 
+from copytaster import heartbeat
 from copytaster.news import SourceId, TroubleKind
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import articles, endpoints, refusals, sources, texts
@@ -37,7 +38,7 @@ def to_judge(tx: Tx, *, limit: int = 1_000) -> list[Record]:
     each together. A source without an endpoint that was ever added brings one row whose kind is null.
     """
     of_source = (sources.c[name] for name in ("id", "name", "check_at", "rhythm", *_REPORTED))
-    page = select(*of_source, FRESH_AT.label("fresh_at")).where(sources.c.check_at <= tx.now)
+    page = select(*of_source, FRESH_AT.label("fresh_at")).where(sources.c.check_at <= tx.now, sources.c.id != heartbeat.SOURCE)
     due = page.order_by(sources.c.check_at).limit(limit).subquery()
     ends = {"trouble": "end_trouble", "evidence": "end_evidence"}
     columns = (endpoints.c[name].label(ends.get(name, name)) for name in _STATE)

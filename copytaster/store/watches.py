@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, case, func, literal, select, tuple_, update
 
+from copytaster import heartbeat
 from copytaster.store.channels import HEALTHY, new_secret
 from copytaster.store.db import Record, Tx
 from copytaster.store.schema import channels, owners, watch_channels, watch_epoch, watches
@@ -20,6 +21,7 @@ CHANNEL_FIELDS = [channels.c[name] for name in Channel.__dataclass_fields__]
 
 
 _CHANNELS = select(*CHANNEL_FIELDS).where(channels.c.id.in_(bindparam("ids", expanding=True)))
+_THEIRS: ColumnElement[bool] = watches.c.owner_id != heartbeat.OWNER.id  # what people see: the heartbeat's is none of them
 _EPOCH = select(watch_epoch.c.epoch)
 # Advisory, for they queue fairly: with FOR SHARE newcomers overtake a waiting writer, and saving a watch under load took 10 s.
 _EPOCH_LOCK = 7_020_417_413
@@ -102,7 +104,8 @@ def first_channels(tx: Tx) -> list[Channel]:
         (older.c.owner_id == channels.c.owner_id) & (older.c.state == "active") & (older.c.created_at < channels.c.created_at)
     )
     first = ~select(older.c.id).where(before).exists()
-    rows = tx.conn.execute(select(*CHANNEL_FIELDS).where(channels.c.state == "active", first))
+    theirs = channels.c.owner_id != heartbeat.OWNER.id
+    rows = tx.conn.execute(select(*CHANNEL_FIELDS).where(channels.c.state == "active", theirs, first))
     return list({row.owner_id: Channel(**row._mapping) for row in rows}.values())
 
 
@@ -173,16 +176,16 @@ def get(tx: Tx, watch_id: str) -> Watch | None:
 
 def find(tx: Tx, name: str) -> Watch | None:
     """By id or name, whichever a person typed."""
-    return next(iter(_load(tx, (watches.c.id == name) | (watches.c.name == name))), None)
+    return next(iter(_load(tx, _THEIRS & ((watches.c.id == name) | (watches.c.name == name)))), None)
 
 
 def every(tx: Tx) -> list[Watch]:
-    return _load(tx, watches.c.id.is_not(None))
+    return _load(tx, _THEIRS)
 
 
 def page(tx: Tx, *, after: Watch | None = None, limit: int = PAGE) -> list[Watch]:
     """By the time they were added, those after the last one of the page before."""
-    which: ColumnElement[bool] = watches.c.removed_at.is_(None)
+    which = _THEIRS & watches.c.removed_at.is_(None)
     if after:
         which &= tuple_(watches.c.created_at, watches.c.id) > tuple_(literal(after.created_at, Instant), literal(after.id))
     newest = select(watches.c.id).where(which).order_by(watches.c.created_at, watches.c.id).limit(limit)
@@ -190,7 +193,7 @@ def page(tx: Tx, *, after: Watch | None = None, limit: int = PAGE) -> list[Watch
 
 
 def total(tx: Tx) -> int:
-    return tx.conn.execute(select(func.count()).where(watches.c.removed_at.is_(None))).scalar_one()
+    return tx.conn.execute(select(func.count()).where(_THEIRS, watches.c.removed_at.is_(None))).scalar_one()
 
 
 def many(tx: Tx, ids: Sequence[str]) -> dict[WatchId, Watch]:

@@ -92,6 +92,7 @@ class Rig:
             "COPYTASTER_CRAWL__AUTOTHROTTLE": "false",
             "COPYTASTER_CRAWL__PROCESSES": str(self.crawlers),
             "COPYTASTER_WEB__PORT": "0",
+            "COPYTASTER_HEARTBEAT__EVERY_SECONDS": "0",  # what is counted is the press alone
             **self.environment,
         }
 

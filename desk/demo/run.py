@@ -58,6 +58,7 @@ class Demo:
             "guard": {"allow": ["127.0.0.1/32"]},
             "mail": {"url": mail_url, "sender": "copytaster <alerts@demo.example>"},
             "web": {"port": self.web_port},
+            "heartbeat": {"every_seconds": 0},  # what is counted is the press alone
             "crawl": {"delay_seconds": 0.0, "autothrottle": False, "min_interval_seconds": EVERY_SECONDS},
         }
         lines = [

@@ -12,6 +12,7 @@ from scrapy.core.downloader import Slot
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
+from copytaster import heartbeat
 from copytaster.config import Config
 from copytaster.errors import CopytasterError, Rejected
 from copytaster.news import Source, SourceId
@@ -74,7 +75,8 @@ class NewsSpider(Spider):
         self, url: str, source: Source, *, validators: Mapping[str, str] | None = None, render: bool = False
     ) -> Response:
         """One answer, redirects followed; raises what `troubles.verdict_of` understands."""
-        meta: dict[str, Any] = {"source": source, "validators": dict(validators or {}), "archive": validators is None}
+        archived = validators is None and source.id != heartbeat.SOURCE
+        meta: dict[str, Any] = {"source": source, "validators": dict(validators or {}), "archive": archived}
         if render:
             from scrapers.render import meta_of
 

@@ -64,6 +64,7 @@ def environment(postgresql_server):
             "COPYTASTER_STORE__URL": url,
             "COPYTASTER_WEB__PORT": str(running.free_port()),
             "COPYTASTER_OPERATOR__TOKEN": TOKEN,
+            "COPYTASTER_HEARTBEAT__EVERY_SECONDS": "300",
         }
 
 

@@ -33,9 +33,10 @@ class Done:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder to work in, with no configuration but that loopback may be reached."""
+    """An empty folder to work in, with no configuration but that loopback may be reached and no heart beats."""
     for name in [name for name in os.environ if name.startswith("COPYTASTER_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("COPYTASTER_HEARTBEAT__EVERY_SECONDS", "0")
     monkeypatch.setenv("COPYTASTER_GUARD__ALLOW", '["127.0.0.1"]')
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)

@@ -43,8 +43,8 @@ def nothing_waits(_stage):
 class Browser:
     """Asks an application without a network between them."""
 
-    def __init__(self, web, base_url="http://127.0.0.1:8750"):
-        self._transport = httpx.ASGITransport(make_app(web), raise_app_exceptions=False)
+    def __init__(self, web, base_url="http://127.0.0.1:8750", client=("127.0.0.1", 123)):
+        self._transport = httpx.ASGITransport(make_app(web), raise_app_exceptions=False, client=client)
         self._base_url = base_url
 
     def request(self, method, path, **more):

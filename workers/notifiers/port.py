@@ -25,6 +25,7 @@ class Outbox:
     secret: str  # of this server: signs unsubscribe tokens
     smtp_url: str = "smtp://localhost:25"
     mail_from: str = "copytaster <copytaster@localhost>"
+    heartbeat_url: str = ""  # our own page, which takes what the heartbeat's channel is told; empty: there is none
     public_url: str | None = None  # where people reach our web page; unset: mails carry no one-click unsubscribe
 
 

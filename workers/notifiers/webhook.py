@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from copytaster import outbound
+from copytaster import heartbeat, outbound
 from copytaster.errors import Rejected, Transient
+from copytaster.guard import OwnGuard
 from copytaster.watches import Message
 from workers.notifiers import payload
 from workers.notifiers.port import Gone, Outbox, Receipt, notifier
@@ -32,8 +33,10 @@ class Webhook:
 
     def __init__(self, outbox: Outbox, *, clock: Callable[[], float] = time.time) -> None:
         self._guard = outbox.guard
+        self._own_guard = OwnGuard(outbox.heartbeat_url)
         self._clock = clock
         self._client: httpx.Client | None = None
+        self._own_client: httpx.Client | None = None  # apart, for a kept connection is not looked at again
 
     def send(self, message: Message) -> Receipt:
         """One attempt: 2xx is taken, 410 is ``Gone``, and all else (a redirect too) is tried again."""
@@ -46,7 +49,8 @@ class Webhook:
             "webhook-timestamp": str(stamp),
             "webhook-signature": sign(message.channel.secret, message.id, stamp, body),
         }
-        return judge(self._post(message.channel.url, body, headers), now=float(stamp))
+        client = self._own() if message.channel.id == heartbeat.CHANNEL else self._theirs()
+        return judge(self._post(client, message.channel.url, body, headers), now=float(stamp))
 
     def check(self, url: str) -> None:
         """The address is one that may be reached; a name that has no address yet is told too."""
@@ -57,15 +61,23 @@ class Webhook:
 
     def close(self) -> None:
         """Close the connections that were kept."""
-        if self._client:
-            self._client.close()
-            self._client = None
+        for each in (self._client, self._own_client):
+            if each:
+                each.close()
+        self._client = self._own_client = None
 
-    def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> outbound.Fetched:
+    def _theirs(self) -> "httpx.Client":
         self._client = self._client or outbound.client(self._guard, timeout=TOTAL_SECONDS)
+        return self._client
+
+    def _own(self) -> "httpx.Client":
+        self._own_client = self._own_client or outbound.client(self._own_guard, timeout=TOTAL_SECONDS)
+        return self._own_client
+
+    def _post(self, client: "httpx.Client", url: str, body: bytes, headers: Mapping[str, str]) -> outbound.Fetched:
         try:
             return outbound.send(
-                self._client,
+                client,
                 "POST",
                 url,
                 content=body,

@@ -50,6 +50,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.searchAuthority.name }}
 COPYTASTER_SEARCH__CA: /etc/copytaster/authority/{{ .Values.searchAuthority.key }}
 {{- end }}
+{{- if not (hasKey .Values.settings "COPYTASTER_HEARTBEAT__URL") }}
+COPYTASTER_HEARTBEAT__URL: http://{{ include "copytaster.fullname" . }}-web:{{ .Values.web.port }}
+{{- end }}
 {{- if .Values.web.ingress.enabled }}
 COPYTASTER_WEB__PUBLIC_URL: https://{{ .Values.web.ingress.host }}
 {{- end }}
