@@ -7,8 +7,9 @@ import os
 import pathlib
 import tomllib
 from typing import Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from copytaster.errors import Rejected, shown
@@ -111,6 +112,12 @@ class HeartbeatConfig(Section):
         pattern=r"^(https?://[^/?#@\s]+/?)?$",
         description="Where crawler and workers reach the web page, as http://web:8750; empty: its own host and port.",
     )
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_place(cls, value: str) -> str:
+        urlsplit(value).port  # noqa: B018  raises ValueError where it is none
+        return value
 
 
 class OperatorConfig(Section):

@@ -5,6 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import func, select
 
 from copytaster import heartbeat
@@ -279,6 +280,12 @@ def test_a_name_is_let_through_whatever_it_resolves_to():
     assert guard.addresses("web", 8750) == ["10.1.2.3"]
     with pytest.raises(Rejected):
         guard.addresses("web", 80)
+
+
+@pytest.mark.parametrize("url", ["web:8750", "http://web:99999", "http://web/page", "http://a@web", "ftp://web", "http://[web"])
+def test_what_is_no_place_is_refused_with_the_configuration(url):
+    with pytest.raises(ValidationError):
+        configured(url)
 
 
 @pytest.mark.parametrize(
