@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from sqlalchemy import func, select
 
+from copytaster import heartbeat
 from copytaster.config import Config, RedisConfig, SearchConfig, StoreConfig
 from copytaster.errors import Transient
 from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId
@@ -31,7 +32,7 @@ from search.document import Document
 from search.query import Query, parse
 from workers.bootstrap import open_store
 
-UNREAD = select(func.count()).where(endpoints.c.read_at.is_(None))
+UNREAD = select(func.count()).where(endpoints.c.read_at.is_(None), endpoints.c.id != heartbeat.ENDPOINT)
 UNFETCHED = select(func.count()).where(  # what is only remembered is never due
     (links.c.state == "fetched") | ((links.c.state == "found") & links.c.due_at.is_not(None))
 )
