@@ -30,6 +30,7 @@ PATIENCE_SECONDS = 60.0
 # Fires by itself in this world, for one channel is an address to which no mail can go; low disks are this machine's own affair.
 FIRING = {"DeliveriesFailing"}
 OF_THE_MACHINE = {"DiskLow"}
+ONLY_IN_TROUBLE = "copytaster_source_trouble"  # has a sample for each source in trouble, and here none is
 
 
 def refusing():
@@ -135,7 +136,8 @@ def test_every_recording_rule_records_something(watcher):
 
 def test_every_alert_has_something_to_judge_by(watcher):
     """Its expression without the comparisons; what is absent is asked for itself."""
-    bare = [re.sub(r" (==|>=|<=|>|<) [\d.]+|\babsent\b", "", rule["expr"]) for rule in monitoring.alerts().values()]
+    rules = [rule["expr"] for rule in monitoring.alerts().values() if ONLY_IN_TROUBLE not in rule["expr"]]
+    bare = [re.sub(r" (==|>=|<=|>|<) [\d.]+|\babsent\b", "", rule) for rule in rules]
     assert unanswered(watcher, bare) == []
 
 
