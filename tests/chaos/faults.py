@@ -1,7 +1,6 @@
 """Ways to hurt real processes and connections: kill, stop for a while, a proxy that goes deaf. It knows no scenario."""
 
 import contextlib
-import os
 import random
 import selectors
 import signal
@@ -9,7 +8,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from typing import Literal, Self
 
 import psutil
@@ -41,19 +39,6 @@ def kill_one(supervisor: int, role: str, rng: random.Random) -> bool:
         rng.choice(found).send_signal(signal.SIGKILL)
         return True
     return False
-
-
-@contextlib.contextmanager
-def stopped(pids: list[int]) -> Iterator[None]:
-    """SIGSTOP: sockets stay up and nothing answers, until the block ends."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 class OwnRedis:
@@ -90,7 +75,7 @@ class OwnRedis:
 
     def stopped(self) -> contextlib.AbstractContextManager[None]:
         assert self.process
-        return stopped([self.process.pid])
+        return running.stopped([self.process.pid])
 
 
 class TcpProxy:

@@ -165,7 +165,7 @@ class Run:
             client.flushall()
 
     def stopped(self, role: str) -> contextlib.AbstractContextManager[None]:
-        return faults.stopped([each.pid for each in faults.processes(self.supervisor, role)])
+        return running.stopped([each.pid for each in faults.processes(self.supervisor, role)])
 
     def wait(self, done: Callable[[], Any], seconds: float, what: str) -> None:
         self.rig.wait(done, seconds, what)

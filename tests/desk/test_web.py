@@ -1,10 +1,8 @@
 """The web page: what it shows and hides, what acts and what does not, and whether its health tells the truth."""
 
 import asyncio
-import contextlib
 import datetime as dt
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -155,18 +153,6 @@ def test_health_answers_in_time_though_everything_hangs_and_every_thread_waits(w
     assert all("has not answered for 2 s" in why for why in reasons(ready).values())
 
 
-@contextlib.contextmanager
-def stopped(pids):
-    """Sockets stay open, nobody answers: worse than a service that is gone."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-
 def pids_on(port):
     """The process that listens there, and its children."""
     (owner,) = {each.pid for each in psutil.net_connections("tcp") if each.status == "LISTEN" and each.laddr.port == port}
@@ -184,7 +170,7 @@ def test_services_that_are_stopped_are_told_within_two_seconds_each_by_its_name(
         assert reasons(browser.get("/health/ready")) == {}
         ports = {"store": urlsplit(url).port, "broker": urlsplit(broker).port, "search": urlsplit(elasticsearch_server).port}
         for name, port in ports.items():
-            with stopped(pids_on(port)):
+            with running.stopped(pids_on(port)):
                 began = time.monotonic()
                 answer = browser.get("/health/ready")
                 assert time.monotonic() - began < health.ANSWER_SECONDS + 1

@@ -9,6 +9,7 @@ import pathlib
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -86,6 +87,19 @@ def _await(child: "subprocess.Popen[bytes]", ready: Callable[[], bool], log: pat
         given_up = child.poll() is not None or time.monotonic() > until
         assert not given_up, f"{child.args!r} does not start:\n{log.read_text()[-2000:]}"
         time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def stopped(pids: Sequence[int]) -> Iterator[None]:
+    """SIGSTOP: sockets stay up and nothing answers, until the block ends."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
 
 
 def accepts(port: int) -> bool:
