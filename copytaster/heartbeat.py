@@ -15,6 +15,7 @@ OWN = "own.heartbeat"  # no id of a user's: those of sources and channels are he
 SOURCE, ENDPOINT, CHANNEL, WATCH = SourceId(OWN), EndpointId(OWN), ChannelId(OWN), WatchId(OWN)
 OWNER = Owner(id=OwnerId(OWN), name="heartbeat")
 STATE: SourceState = "internal"  # of the source: it is read like an active one, and listed nowhere
+READ: tuple[SourceState, ...] = ("active", STATE)  # sources in these states are read
 MARK = "heartbeat"  # the instant of the newest page that came all the way
 WORD = "copytasterxheartbeatqz"  # no news has it
 QUERY = f"={WORD} source:heartbeat"

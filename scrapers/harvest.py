@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from copytaster import metrics
+from copytaster import heartbeat, metrics
 from copytaster.config import CrawlConfig
 from copytaster.news import EndpointId, LinkId, Source
 from copytaster.store import Tx, hosts, links, sources
@@ -30,7 +30,7 @@ def keep_reading(tx: Tx, reading: Reading, crawl: CrawlConfig) -> None:
     """Validators and items go in together: an ETag that ran ahead of its items would hide them for good."""
     row = reading.job.row
     source = sources.hold(tx, reading.job.source.id)  # as it is now: another endpoint may have been its baseline
-    if source is None or source.state != "active":  # paused, removed or taken down while it was read
+    if source is None or source.state not in heartbeat.READ:  # paused, removed or taken down while it was read
         return
     if reading.unchanged or is_emptied(reading):
         _note(tx, reading, crawl, source, _rhythm(row, reading, tx.now, new_items=0))

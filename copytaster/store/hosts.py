@@ -53,7 +53,6 @@ class Manners:
 
 
 LEASE_FIELDS = [hosts.c[name] for name in HostLease.__dataclass_fields__]
-_READ = ("active", heartbeat.STATE)
 NOW: BindParameter[dt.datetime] = bindparam("now", type_=Instant)
 NAMES: BindParameter[list[str]] = bindparam("names", expanding=True)
 LINES = (hosts.c.due_at, hosts.c.rest_at)  # new work of any host goes before old work of any other
@@ -84,7 +83,7 @@ _RELEASE = (
 
 def live(table: FromClause) -> ColumnElement[bool]:
     """Whether the row's source is read; asked row by row, for the list of all that are is as long as there are sources."""
-    return select(sources.c.id).where(sources.c.id == table.c.source_id, sources.c.state.in_(_READ)).exists()
+    return select(sources.c.id).where(sources.c.id == table.c.source_id, sources.c.state.in_(heartbeat.READ)).exists()
 
 
 def _first(table: Table, priority: int | None = None) -> ScalarSelect[Any]:

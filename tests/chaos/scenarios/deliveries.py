@@ -46,7 +46,7 @@ def sink_is_done(run: Run) -> bool:
 def promptness(run: Run) -> float:
     """Within how many seconds nine of ten messages were at the receiver that is well, from when they were made."""
     with run.rig.store.read() as tx:
-        made = dict(tx.conn.execute(select(message_rows.c.id, message_rows.c.created_at)).tuples().all())
+        made = dict(tx.conn.execute(select(message_rows.c.id, message_rows.c.created_at)).all())
     found = [dt.datetime.fromisoformat(each["received_at"]) - made[each["id"]] for each in run.rig.received()]
     waits = sorted(each.total_seconds() for each in found)
     return waits[len(waits) * 9 // 10]

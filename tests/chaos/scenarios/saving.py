@@ -36,7 +36,7 @@ def _judge(run: Run, world: World, saved_at: dict[str, dt.datetime]) -> None:
     everything = world.truth()
     with run.rig.store.read() as tx:
         read = {row.url: row for row in tx.conn.execute(select(articles.c.url, articles.c.watch_epoch, articles.c.first_seen_at))}
-        epochs = dict(tx.conn.execute(select(watches.c.id, watches.c.epoch)).tuples().all())
+        epochs = dict(tx.conn.execute(select(watches.c.id, watches.c.epoch)).all())
     world.too_early = {(name, url) for name, url in everything if read[url].watch_epoch < epochs[name]}
     late = [pair for pair in world.too_early if read[pair[1]].first_seen_at > saved_at[pair[0]]]
     both = {name: {read[url].watch_epoch >= epochs[name] for url in read} for name in saved_at}
