@@ -15,13 +15,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from copytaster.config import Config
 from copytaster.metrics import GAUGES
-from copytaster.store import Store, processes, sources, troubles
+from copytaster.store import Store, heartbeat, marks, processes, sources, troubles
 from desk import exporter as exporting
 from desk.exporter import Exporter
 from desk.serving import Web
 from desk.web import make_app
 from tests.desk import news_world as world
 from tests.services import finding, running
+from workers import auditing
+from workers.bootstrap import open_store
 
 PATIENCE_SECONDS = 3.0  # with a part that hangs; the others answer meanwhile, on a busy machine too
 
@@ -241,7 +243,7 @@ def test_a_real_prometheus_scrapes_every_gauge(tmp_path):
     port, own_port = running.free_port(), running.free_port()
     program = (
         "import sys; from copytaster.config import Config; from desk.web import serve;"
-        "serve(Config(data_dir=sys.argv[1], web={'port': int(sys.argv[2])}))"
+        "serve(Config(data_dir=sys.argv[1], web={'port': int(sys.argv[2])}, heartbeat={'every_seconds': 300}))"
     )
     job = {
         "job_name": "copytaster",
@@ -253,6 +255,7 @@ def test_a_real_prometheus_scrapes_every_gauge(tmp_path):
     of_postgresql = {"copytaster_store_connections", "copytaster_store_connections_limit"}
     wanted = unlabelled - {"copytaster_broker_up"} - of_postgresql
     wanted |= {"copytaster_pages_fetched_total", "copytaster_found_to_alert_seconds_bucket"}
+    begun(tmp_path / "data")
     web_command = [sys.executable, "-c", program, str(tmp_path / "data"), str(port)]
     with running.folder() as home, running.running(web_command, lambda: running.accepts(port), cwd=running_root(home)):
         (home / "prometheus.yml").write_text(json.dumps({"scrape_configs": [job]}))
@@ -262,6 +265,15 @@ def test_a_real_prometheus_scrapes_every_gauge(tmp_path):
             while not wanted <= (found := scraped(own_port)) and time.monotonic() < until:
                 time.sleep(0.2)  # a count that took long is left out of a scrape, and in the next
     assert wanted - found == set()
+
+
+def begun(data):
+    """A store in which an audit and a heartbeat ran once: both have an age from then on."""
+    store = open_store(Config(data_dir=data))
+    with store.write() as tx:
+        marks.put(tx, auditing.DONE, marks.Mark(tx.now))
+        heartbeat.keep(tx, "http://127.0.0.1", 300)
+    store.close()
 
 
 def running_root(home):
