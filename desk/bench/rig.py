@@ -19,7 +19,7 @@ from copytaster import heartbeat
 from copytaster.config import Config, RedisConfig, SearchConfig, StoreConfig
 from copytaster.errors import Transient
 from copytaster.news import Endpoint, EndpointId, EndpointKind, Source, SourceId
-from copytaster.store import Store, Tx, articles, deliveries, pages, processes, sources, watches
+from copytaster.store import Store, Tx, articles, deliveries, load, pages, processes, sources, watches
 from copytaster.store.schema import endpoints, links, messages
 from copytaster.urls import host_of, normalize, url_id
 from copytaster.watches import Watch, WatchId
@@ -43,7 +43,7 @@ LEFT: Mapping[str, Callable[[Tx], int]] = {
     "pages": pages.waiting,
     "deliveries": deliveries.due,
     "messages": lambda tx: tx.conn.execute(UNSENT).scalar_one(),
-    "index": articles.unindexed,
+    "index": load.unindexed,  # those that are being put there, too
 }
 KINDS = {"crawl", "worker", "beat"}
 Pair = tuple[str, str]  # watch id, story id
