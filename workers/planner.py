@@ -25,6 +25,8 @@ SCHEDULE = (0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)  # se
 LONGEST_RETRY_AFTER = 86_400.0  # a receiver may ask for patience, not for silence
 JITTER = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 1800.0  # of a channel that fails: never longer than its only message waits
+RELAY_PAUSE = 300.0  # of a mail channel while our own server is away: nobody's patience is tried
+PATIENCE = float(sum(SCHEDULE))  # about three days
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +116,15 @@ def next_attempt(
     return now + dt.timedelta(seconds=max(wait, asked))
 
 
-def next_probe(failures: int, now: dt.datetime, *, retry_after: float | None, rng: random.Random) -> dt.datetime:
+def next_probe(
+    failures: int, now: dt.datetime, *, retry_after: float | None, rng: random.Random, longest: float = LONGEST_PAUSE
+) -> dt.datetime:
     """Until when a whole channel rests after so many ``failures`` in a row, of whatever messages.
 
-    Each pause is twice the one before, up to half an hour; then one message asks how it is. The first pauses are short, for
+    Each pause is twice the one before, up to the ``longest``; then one message asks how it is. The first pauses are short, for
     the receiver may dislike just that one message.
     """
-    wait = min(FIRST_PAUSE * 2.0 ** min(max(failures - 1, 0), 20), LONGEST_PAUSE) * rng.uniform(1, 1 + JITTER)
+    wait = min(FIRST_PAUSE * 2.0 ** min(max(failures - 1, 0), 20), longest) * rng.uniform(1, 1 + JITTER)
     asked = min(max(retry_after or 0.0, 0.0), LONGEST_RETRY_AFTER)
     return now + dt.timedelta(seconds=max(wait, asked))
 

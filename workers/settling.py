@@ -13,8 +13,8 @@ from copytaster.store import Tx, channels, deliveries, messages, refusals, watch
 from copytaster.store.messages import MessageLease
 from copytaster.watches import OPEN_AFTER, Channel, MessageId
 from workers import packing
-from workers.notifiers import NotTheirs, NotTried
-from workers.planner import next_attempt, next_probe
+from workers.notifiers import NotTheirs, NotTried, RelayAway
+from workers.planner import PATIENCE, RELAY_PAUSE, next_attempt, next_probe
 from workers.services import Services
 
 QUICK_SECONDS = 3.0  # a receiver that takes longer may hold a part of the senders only
@@ -39,6 +39,8 @@ def sent(tx: Tx, lease: MessageLease, detail: str, *, seconds: float) -> list[dt
 def try_later(services: Services, lease: MessageLease, error: Transient) -> None:
     """By the schedule, and where that is over it is given up: then a channel that took nothing all the time is dead."""
     metrics.DELIVERIES.labels("retry").inc()
+    if isinstance(error, RelayAway) and _wait_for_relay(services, lease, error):
+        return
     channel_id, asked = lease.message.channel.id, error.retry_after
     with services.store.write() as tx:
         due_at = next_attempt(lease.message.attempts, "transient", tx.now, retry_after=asked, rng=_rng)
@@ -50,6 +52,18 @@ def try_later(services: Services, lease: MessageLease, error: Transient) -> None
     if due_at is None:
         dead = not took and not isinstance(error, NotTheirs)
         give_up(services, lease, f"Given up after {lease.message.attempts} attempts: {error}", "given_up", disable=dead)
+
+
+def _wait_for_relay(services: Services, lease: MessageLease, error: RelayAway) -> bool:
+    """One mail of each channel asks every few minutes, and no attempt is used up; False where that took days already."""
+    message = lease.message
+    with services.store.write() as tx:
+        if (tx.now - message.created_at).total_seconds() > PATIENCE:
+            return False
+        until = next_probe(lease.condition.failures + 1, tx.now, retry_after=None, rng=_rng, longest=RELAY_PAUSE)
+        channels.failed(tx, message.channel.id, until=until)
+        messages.held_up(tx, lease, str(error), until)
+    return True
 
 
 def put_back(services: Services, lease: MessageLease, error: NotTried) -> None:

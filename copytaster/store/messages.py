@@ -173,6 +173,14 @@ def again(tx: Tx, lease: MessageLease, detail: str, due_at: dt.datetime) -> bool
     return _end(tx, lease, "pending", detail, due_at=due_at)
 
 
+def held_up(tx: Tx, lease: MessageLease, detail: str, due_at: dt.datetime) -> bool:
+    """Tries later like `again`, and the attempt does not count: nobody was asked."""
+    ours = again(tx, lease, detail, due_at)
+    if ours:
+        tx.conn.execute(update(messages).where(messages.c.id == lease.message.id).values(attempts=_ONE_LESS))
+    return ours
+
+
 def put_back(tx: Tx, lease: MessageLease, due_at: dt.datetime) -> bool:
     """It was not tried after all: nothing of it is noted, and the attempt does not count."""
     mine = (messages.c.id == lease.message.id) & (messages.c.lease_token == lease.token)

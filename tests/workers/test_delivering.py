@@ -18,8 +18,9 @@ from copytaster.store.processes import Progress
 from copytaster.watches import OPEN_AFTER, MessageId
 from desk import resending
 from desk.loopback import Listener
-from desk.sinks import verify
+from desk.sinks import MailSink, verify
 from search.sqlite import SqliteSearch
+from tests.services import running
 from workers import pipeline, planner, settling
 from workers.notifiers import Notifiers, NotTried, Outbox, payload
 from workers.services import Services
@@ -182,6 +183,29 @@ def test_one_success_closes_the_circuit_and_the_backlog_drains_at_once_each_mess
     assert sorted(after) == sorted(names)
     standing = office.standing(channel)
     assert (standing.state, standing.failures, standing.waiting) == ("active", 0, 0)
+
+
+def test_mails_outlast_a_mail_server_of_ours_that_is_away_for_days_and_go_minutes_after_it_is_back(office):
+    port, came = running.free_port(), []
+    office.services.notifiers.close()
+    office.services = replace(
+        office.services, notifiers=Notifiers(Outbox(guard=Guard(), secret="s", smtp_url=f"smtp://127.0.0.1:{port}"))
+    )
+    with office.store.write() as tx:
+        watches.ensure_owner(tx)
+        desks = [watches.ensure_channel(tx, f"mailto:desk{number}@example.org") for number in range(3)]
+    for number, desk in enumerate(desks):
+        office.put(desk, f"m{number}", f"n{number}")
+    office.run()
+    office.ride(60, step=120)
+    with office.store.read() as tx:
+        assert [messages.get(tx, MessageId(f"m{number}"))["attempts"] for number in range(3)] == [0, 0, 0]
+    assert {office.standing(desk).state for desk in desks} == {"open"}
+    with MailSink(came.append, port=port):
+        office.ride(planner.RELAY_PAUSE * (1 + planner.JITTER) / HOURS + 0.02)
+    office.services.notifiers.close()
+    assert sorted(each.headers["to"] for each in came) == [f"desk{number}@example.org" for number in (0, 0, 1, 1, 2, 2)]
+    assert {office.standing(desk).state for desk in desks} == {"active"}
 
 
 @pytest.mark.parametrize("status", [429, 503])

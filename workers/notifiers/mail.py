@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from copytaster.errors import Rejected, shown
 from copytaster.watches import Message
 from workers.notifiers import mime, render
-from workers.notifiers.port import NotTheirs, Outbox, Receipt, notifier
+from workers.notifiers.port import Outbox, Receipt, RelayAway, notifier
 from workers.notifiers.relay import Line, Relay
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -75,7 +75,7 @@ class Mail:
         try:
             return Line(Relay.of(self._url), self._address.rpartition("@")[2])
         except Rejected as error:
-            raise NotTheirs(str(error)) from None
+            raise RelayAway(str(error)) from None
 
     def _put_back(self, line: Line) -> None:
         self._free.append(line)

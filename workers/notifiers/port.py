@@ -49,6 +49,10 @@ class NotTheirs(Transient):
     """No fault of the receiver's: our mail server is away, our login is wrong. No channel is switched off for it."""
 
 
+class RelayAway(NotTheirs):
+    """Our mail server does not answer or does not take us: every mail waits for the same thing, and none was tried."""
+
+
 class NotTried(NotTheirs):
     """Nothing was sent nor asked: others of ours were before it. It goes back as it was, and nobody is blamed."""
 

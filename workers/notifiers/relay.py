@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from copytaster.errors import Permanent, Rejected, Transient
 from workers.notifiers.no_mailbox import says_no_mailbox
-from workers.notifiers.port import Bounced, NotTheirs
+from workers.notifiers.port import Bounced, NotTheirs, RelayAway
 
 TOTAL_SECONDS = 15.0  # for one mail, all steps together
 IDLE_SECONDS = 5.0  # a connection is kept this long for the next mail of a burst
@@ -148,24 +148,24 @@ class Line:
     def _refusal(self, error: smtplib.SMTPResponseException, recipient: str) -> Transient | Permanent:
         said = _said(error)
         if error.smtp_code in _LOGIN:
-            return NotTheirs(f"The mail server {self._relay} wants another login ({said}); mend mail.url.")
+            return RelayAway(f"The mail server {self._relay} wants another login ({said}); mend mail.url.")
         if 500 <= error.smtp_code < 600:
             return Permanent(f"The mail server refused the mail to {recipient} for good: {said}")
         return Transient(f"The mail server {self._relay} puts the mail to {recipient} off: {said}")
 
     def _refusal_of_us(self, error: smtplib.SMTPResponseException, what: str) -> Transient:
         """No mailbox's fault: a login, greeting or sender that is wrong for one mail is wrong for all, so all wait."""
-        return NotTheirs(f"The mail server {self._relay} refuses {what} ({_said(error)}); mend mail.url or mail.sender.")
+        return RelayAway(f"The mail server {self._relay} refuses {what} ({_said(error)}); mend mail.url or mail.sender.")
 
     def _broken(self, error: Exception, *, known: bool) -> Transient:
         if isinstance(error, ssl.SSLError):
-            return NotTheirs(f"TLS with the mail server {self._relay} failed ({error.reason or error}); {_HINT}.")
+            return RelayAway(f"TLS with the mail server {self._relay} failed ({error.reason or error}); {_HINT}.")
         if isinstance(error, smtplib.SMTPNotSupportedError):
-            return NotTheirs(f"The mail server {self._relay} takes no login; leave user and password out of mail.url.")
+            return RelayAway(f"The mail server {self._relay} takes no login; leave user and password out of mail.url.")
         if known:
             return NotTheirs(f"The mail server {self._relay} broke off or fell silent; the same mail is sent again later.")
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return NotTheirs(f"No mail server answers at {self._relay} ({said}); {_HINT}.")
+        return RelayAway(f"No mail server answers at {self._relay} ({said}); {_HINT}.")
 
 
 def _said(error: smtplib.SMTPResponseException) -> str:
@@ -176,7 +176,7 @@ def _said(error: smtplib.SMTPResponseException) -> str:
 
 def _no_password_in_clear(relay: Relay, smtp: smtplib.SMTP) -> None:
     if not relay.is_local and not isinstance(smtp.sock, ssl.SSLSocket):
-        raise NotTheirs(f"The mail server {relay} offers no TLS, so no password is sent; use smtps:// or mend it.")
+        raise RelayAway(f"The mail server {relay} offers no TLS, so no password is sent; use smtps:// or mend it.")
 
 
 class _NoMailbox(smtplib.SMTPResponseException):

@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 
 from copytaster.errors import Permanent, Rejected, Transient
 from tests.services import running
-from workers.notifiers import Bounced, Notifiers, NotTheirs, mime, payload, relay, render
+from workers.notifiers import Bounced, Notifiers, RelayAway, mime, payload, relay, render
 from workers.notifiers.mail import Mail, mailbox
 from workers.notifiers.relay import Relay
 
@@ -188,7 +188,7 @@ def test_what_the_server_says_of_a_recipient_is_told_apart(mail, box, message, a
     box.rcpt_answer = answer
     with pytest.raises((Permanent, Transient)) as caught:
         mail.send(message(TO))
-    assert type(caught.value) in (kind, *([NotTheirs] if answer.startswith("530") else []))
+    assert type(caught.value) in (kind, *([RelayAway] if answer.startswith("530") else []))
     box.rcpt_answer = None
     mail.send(message(TO))
     assert len(box.mails) == 1
