@@ -8,9 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
-CPU_SECONDS = 4  # of reading; landing, matching and packing what was read must fit into the fifth
+CPU_SECONDS = 3  # of reading; landing, matching and packing what was read must fit into two more
 WALL_SECONDS = 20.0  # of a child on a busy machine, and the way out should it hang without using CPU
-MORE_BYTES = 280_000_000  # beside it the parent holds what it sent and what comes back: 300 MB in all
+MORE_BYTES = 120_000_000  # of its own: a worker has 110 MB before, which are counted of its child too, and both hold the page
 
 
 def limit_self() -> None:

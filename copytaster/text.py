@@ -13,8 +13,8 @@ apostrophe, so it parts words as the other apostrophes do.
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain, count
 from typing import NamedTuple
 
 
@@ -121,12 +121,13 @@ def _settled(run: str) -> str:
     return folded
 
 
-def _pieces(run: str) -> list[Span]:
-    """The parts of one run that are folded on their own: characters of unspaced scripts, the rest together."""
-    run = _CYRILLIC_APOSTROPHE.sub(" ", run)
-    if not _HAS_UNSPACED.search(run):
-        return [Span(part[0], *part.span()) for part in _CHUNK.finditer(run)]
-    return [Span(piece[0], *piece.span()) for piece in _PIECE.finditer(run)]
+def _runs(chunk: str) -> Iterator[tuple[int, str, re.Pattern[str]]]:
+    """Where each run of what stands between two blanks begins, the run, and what it falls into, each folded on its own:
+    characters of unspaced scripts, the rest together. "_" is in ``\\w``, so it becomes a blank: offsets hold.
+    """
+    for found in _RUN.finditer(chunk.replace("_", " ")):
+        run = _CYRILLIC_APOSTROPHE.sub(" ", found[0])
+        yield found.start(), run, _PIECE if _HAS_UNSPACED.search(run) else _CHUNK
 
 
 def _fold_piece(piece: str) -> str:
@@ -137,7 +138,7 @@ def _fold_piece(piece: str) -> str:
     if folded.isalnum() and max(folded) < _RARE:
         return folded
     found = (part for run in _RUN.findall(folded) for part in _PIECE.findall(run))
-    return " ".join(word for word in found if word.strip(_MARKS))
+    return " ".join(word for word in found if word.isalnum() or word.strip(_MARKS))
 
 
 def _is_plain(core: str) -> bool:
@@ -148,14 +149,8 @@ def _fold_chunk(chunk: str) -> str:
     core = chunk.strip(_EDGES)
     if core.isalnum() and (core.isascii() or _is_plain(core)):
         return _fold_piece(core)  # the way of nearly every word in a Latin, Greek, Cyrillic, Hebrew or Arabic text
-    return " ".join(word for span in _chunk_pieces(chunk) if (word := _PIECES[span.word]))
-
-
-def _chunk_pieces(chunk: str) -> Iterator[Span]:
-    """The pieces of what stands between two blanks. "_" is in ``\\w``, so it becomes a blank: offsets hold."""
-    for run in _RUN.finditer(chunk.replace("_", " ")):
-        for piece, start, end in _pieces(run[0]):
-            yield Span(piece, run.start() + start, run.start() + end)
+    pieces = chain.from_iterable(parts.findall(run) for _, run, parts in _runs(chunk))
+    return " ".join(filter(None, map(_PIECES.__getitem__, pieces)))
 
 
 class _Folded(dict[str, str]):
@@ -166,23 +161,36 @@ class _Folded(dict[str, str]):
 
     entries = 80_000  # of each of two generations, 30 MB at the most in both
     longest = 40
+    most_long = 500_000  # characters
 
     def __init__(self, folding: Callable[[str], str]) -> None:
         super().__init__()
         self.folding = folding
         self.older: dict[str, str] = {}
+        self.long: dict[str, str] = {}  # the last ones that are too long to be kept: a text without blanks may be one
+        self.room = self.most_long
 
     def __missing__(self, printed: str) -> str:
+        if len(printed) > self.longest:
+            return self.long[printed] if printed in self.long else self._fold_long(printed)
         folded = self.older.get(printed)
         if folded is None:
             folded = self.folding(printed)
             if folded == printed:
                 folded = printed  # one string in memory, not two
-        if len(printed) <= self.longest:
-            if len(self) >= self.entries:
-                self.older = dict(self)
-                self.clear()
-            self[printed] = folded
+        if len(self) >= self.entries:
+            self.older = dict(self)
+            self.clear()
+        self[printed] = folded
+        return folded
+
+    def _fold_long(self, printed: str) -> str:
+        folded = self.folding(printed)
+        if self.room < len(printed):
+            self.long.clear()
+            self.room = self.most_long
+        self.room -= len(printed)
+        self.long[printed] = folded
         return folded
 
 
@@ -227,13 +235,23 @@ def chunk_spans(chunk: str) -> list[Span]:
         return []
     if chunk.isalnum() and " " not in folded:
         return [Span(folded, 0, len(chunk))]
-    return [_trimmed(word, piece, start, end) for piece, start, end in _chunk_pieces(chunk) for word in _PIECES[piece].split()]
+    return [*chain.from_iterable(_run_spans(first, run, parts) for first, run, parts in _runs(chunk))]
 
 
-def _trimmed(word: str, printed: str, start: int, end: int) -> Span:
+def _run_spans(first: int, run: str, parts: re.Pattern[str]) -> Iterable[Span]:
+    pieces = parts.findall(run)
+    if len(pieces) == len(run):  # of one letter each, as in a Chinese article
+        folded = [*map(_PIECES.__getitem__, pieces)]
+        if "" not in folded and " " not in "".join(folded):
+            return map(Span, folded, count(first), count(first + 1))
+    return (_trimmed(word, piece, first) for piece in parts.finditer(run) for word in _PIECES[piece[0]].split())
+
+
+def _trimmed(word: str, piece: re.Match[str], first: int) -> Span:
     """Without the joiners at its ends: a page's BOM or soft hyphen is no part of what was printed."""
+    printed, start = piece[0], first + piece.start()
     lead = len(printed) - len(printed.lstrip(_JOINERS))
-    return Span(word, start + lead, end - (len(printed) - len(printed.rstrip(_JOINERS))))
+    return Span(word, start + lead, start + len(printed.rstrip(_JOINERS)))
 
 
 class Placed:

@@ -14,12 +14,13 @@ _SOUNDS = {
     "ź": "zh", "ĵ": "zh", "ĝ": "dzh", "ĥ": "kh", "ḫ": "kh", "ẖ": "kh", "ğ": "gh", "ġ": "gh", "ḏ": "dh", "ṯ": "th", "đ": "dj",
 }  # fmt: skip
 _SPELLED = str.maketrans(_SOUNDS)
+_LONGEST = 200  # letters and marks of one printed word; a ligature's words may share thousands
 _MARKED = re.compile(f"[{''.join(_SOUNDS)}]")
 
 
 def spelled(word: str, printed: str) -> str:
     """A word in normal form, by how it was printed."""
-    if printed.isascii():
+    if len(printed) > _LONGEST or printed.isascii():
         return word
     composed = unicodedata.normalize("NFC", printed.lower())
     found = words(composed.translate(_SPELLED)) if _MARKED.search(composed) else []

@@ -155,7 +155,7 @@ class Names(Generic[Key]):
             return
         page = _Page(self, tokens)
         for place, token in enumerate(tokens.all):
-            if token.capital or token.hyphened:
+            if token.heard and (token.capital or token.hyphened):
                 for end, heard in page.at(place):
                     yield from page.look(place, end, heard)
         if cut := page.cut():
@@ -170,7 +170,7 @@ class _Page(Generic[Key]):
         self.tokens = tokens
         self._at: list[list[tuple[int, Heard]] | None] = [None] * len(tokens.all)
         self._alike = [
-            [(end, heard.alike) for end, heard in self.at(place) if heard.alike] if token.named else []
+            [(end, heard.alike) for end, heard in self.at(place) if heard.alike] if token.named and token.heard else []
             for place, token in enumerate(tokens.all)
         ]
         self._texts: set[str] = set().union(*(alike for place in self._alike for _, alike in place))

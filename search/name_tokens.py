@@ -4,6 +4,7 @@ It owns these tokens, one for each word of a text and in the same order; it must
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from copytaster.text import Placed, by_character, chunk_spans
@@ -19,6 +20,8 @@ _LEGAL_FIRST = frozenset(form[0] for form in LEGAL)
 LONGEST_AS_ONE = 3  # words, but for those that apostrophes part
 _SHORTEST_AS_ONE = 3  # letters of keys
 _MOST_REMEMBERED = 100_000
+_LONGEST_REMEMBERED = 40  # characters: of texts without blanks each paragraph is new, and as long as it is
+_MOST_SHOWN = 300  # characters of one word, more than any reading of it looks at: those of a ligature may share thousands
 _UNREAD = Word("", "bare", "other", (form_of(""),), ())
 
 
@@ -36,6 +39,8 @@ class Token(NamedTuple):
     glued: bool  # an apostrophe stands before it: "Slov'jansk"
     bracketed: bool  # a bracket opens before it: "Kataib Hezbollah (KH)"
     named: bool  # printed as words of short names are: with a capital, glued to what is before, a particle
+    heard: bool  # it has keys or a meaning: without, no watched word is near it, alone or as one with others
+    sound: int  # letters of its longest key
 
     @property
     def hyphened(self) -> bool:
@@ -47,21 +52,29 @@ class _Chunks(dict[str, tuple[Token, ...]]):
     def __missing__(self, chunk: str) -> tuple[Token, ...]:
         if len(self) >= _MOST_REMEMBERED:
             self.clear()
-        self[chunk] = made = tuple(_tokens(chunk))
+        made = tuple(_tokens(chunk))
+        if len(chunk) <= _LONGEST_REMEMBERED:
+            self[chunk] = made
         return made
 
 
 def _tokens(chunk: str) -> Sequence[Token]:
     spans = chunk_spans(chunk)
     starts, ends = [span.start for span in spans], [span.end for span in spans]
-    gaps = [chunk[end:start] for end, start in zip([0, *ends], [*starts, len(chunk)], strict=True)]
+    gaps = [_gap(chunk[end:start]) for end, start in zip([0, *ends], [*starts, len(chunk)], strict=True)]
     return [
-        _token(span.word, chunk[span.start : span.end], before=before, after=after)
+        _token(span.word, chunk[span.start : min(span.end, span.start + _MOST_SHOWN)], before, after)
         for span, before, after in zip(spans, gaps, gaps[1:], strict=False)
     ]
 
 
-def _token(word: str, printed: str, *, before: str, after: str) -> Token:
+def _gap(between: str) -> str:
+    """As short as it says the same: it may be a line of dashes, and is remembered with the words."""
+    return between if len(between) < _LONGEST_REMEMBERED else "".join(dict.fromkeys(between)) * 2
+
+
+@lru_cache(maxsize=20_000)
+def _token(word: str, printed: str, before: str, after: str) -> Token:
     letter = next(filter(str.isalpha, printed), "")
     cased = letter.lower() != letter.upper()
     capital = letter.isupper() or letter.istitle() if cased else not _is_common(word) and (bool(letter) or word.isdecimal())
@@ -77,6 +90,8 @@ def _token(word: str, printed: str, *, before: str, after: str) -> Token:
         glued=before in _APOSTROPHES,
         bracketed=not _BRACKETS.isdisjoint(before),
         named=capital or before in _GLUE or word[0].isdecimal() or read.kind in {"particle", "general"},
+        heard=bool(read.keys or read.meaning),
+        sound=max(map(len, read.keys), default=0),
     )
 
 
@@ -143,7 +158,7 @@ def as_one(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
     if place + 1 >= len(words) or ends[place]:
         return
     one, two = words[place], words[place + 1]
-    if not one.named or not two.named:
+    if not one.named or not two.named or not one.heard:
         return
     if (one.capital or two.capital or two.glued) and _may_be_one(one, two):
         yield place + 2, (one.word, two.word)
@@ -163,6 +178,8 @@ def as_one(tokens: Tokens, place: int) -> Iterator[tuple[int, Sequence[Word]]]:
 
 def _may_be_one(*parts: Token) -> bool:
     """Whether it sounds like more than any two words do, is parted by an apostrophe alone, or is letters in a row."""
-    if parts[1].glued or all(len(part.word.text) == 1 for part in parts):
-        return True
-    return sum(max(map(len, part.word.keys), default=0) for part in parts) >= _SHORTEST_AS_ONE
+    sounds, single = 0, True
+    for part in parts:
+        sounds += part.sound
+        single = single and len(part.word.text) == 1
+    return sounds >= _SHORTEST_AS_ONE or single or parts[1].glued

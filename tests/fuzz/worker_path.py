@@ -27,6 +27,7 @@ from scrapers.discovery import links as site_links
 from scrapers.discovery.feeds import links_of
 from scrapers.discovery.sitemaps import parse_sitemap
 from scrapers.robots import Robots
+from scrapers.settings import MAX_PAGE_BYTES
 from scrapers.verdicts import Answer, judge
 from search.query import parse
 from search.sqlite import SqliteSearch
@@ -86,6 +87,8 @@ def newsroom(folder: pathlib.Path) -> Services:
 
 def read_page(services: Services, body: bytes) -> str:
     """Fetched, ingested, delivered, indexed, searched."""
+    if len(body) > MAX_PAGE_BYTES:
+        return "not downloaded"
     verdict = judge(Answer(asked=URL, url=URL, status=200, content_type="text/html", body=body))
     site_links.needs_javascript(body)
     link = Link(id=LinkId(url_id(normalize(URL))), url=URL)
@@ -128,17 +131,16 @@ KINDS = {"page": read_page, "section": read_section, "feed": read_feed, "sitemap
 
 
 def taken(kind: str, body: bytes, folder: pathlib.Path) -> dict[str, object]:
-    """What one input took of this process and its children, over what the process had before."""
+    """The CPU that one input took of this process and its children, and the most memory that any of them held, all in all."""
     services = newsroom(folder)
     pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
-    before = _kilobytes("VmRSS")
     used = _cpu()
     try:
         outcome = KINDS[kind](services, body)
     except CopytasterError as error:
         outcome = f"refused: {getattr(error, 'reason', type(error).__name__)}"
-    child = max(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss - before, 0)
-    return {"cpu": _cpu() - used, "mb": (_kilobytes("VmHWM") - before + child) / 1_000, "outcome": outcome}
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return {"cpu": _cpu() - used, "mb": max(_kilobytes("VmHWM"), child) / 1_000, "outcome": outcome}
 
 
 def _cpu() -> float:

@@ -1,4 +1,4 @@
-"""Extraction under caps: no page takes more than four seconds of CPU or 300 MB more, whatever is in it.
+"""Extraction under caps: no page takes more than its share of CPU and memory, whatever is in it.
 
 It owns the killable child, and which pages need one; it must not know how a page is read.
 """

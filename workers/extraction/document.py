@@ -103,6 +103,8 @@ def parsed(text: str) -> HtmlElement:
     try:
         root = cast(HtmlElement | None, etree.fromstring(data, parser))
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
+        if getattr(error, "code", None) == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError from error
         raise Rejected("not_html", f"The page could not be parsed as HTML ({line(str(error), 200)}).") from error
     if root is None:
         raise Rejected("not_html", "The page holds no elements; only HTML pages can be read as articles.")

@@ -18,7 +18,9 @@ from workers.extraction.document import Document, line, read_document
 from workers.extraction.language import language
 
 MAX_BYTES = 10_000_000
-MOST_CHARACTERS = 400_000  # of text: some 70,000 words, as a novel has; it is matched, compared and indexed whole
+MOST_CHARACTERS = 400_000  # of text; it is matched, compared and indexed whole
+MOST_WORDS = 50_000  # of text, as a short novel has; in Chinese each letter counts
+_MOST_IN_ONE = 18  # words that one letter may stand for: an Arabic ligature of a phrase has as many letters
 VERSION = 1  # raised when the same page would be read differently
 _OTHER_KINDS = {
     b"%PDF": "a PDF",
@@ -43,6 +45,8 @@ def extract(body: bytes, url: str | None, content_type: str | None = None) -> Ex
     text = read_body(document)
     if len(text) > MOST_CHARACTERS:
         raise Rejected("too_big", f"The text has {len(text)} characters; at most {MOST_CHARACTERS} are read.")
+    if len(text) > MOST_WORDS / _MOST_IN_ONE and (number := len(words(text))) > MOST_WORDS:
+        raise Rejected("too_big", f"The text has {number} words; at most {MOST_WORDS} are read.")
     title = metadata.title(document)
     verdict.check(document, title, text)
     return _extracted(document, title or line(text.split("\n", 1)[0], 200), _below_headline(text, title))
