@@ -248,11 +248,19 @@ def test_the_zero_width_joiners_of_persian_survive():
     assert "می‌آیند" in text
 
 
-@pytest.mark.parametrize("reference", ["&#x1;", "&#1;", "&#0;", "&#x1F;", "&#X0b;", "&#0012;", "&#31", "&#x0000;"])
+@pytest.mark.parametrize(
+    "reference", ["&#x1;", "&#1;", "&#0;", "&#x1F;", "&#X0b;", "&#0012;", "&#31", "&#x0000;", "&#xFFFE;", "&#65535;"]
+)
 def test_a_reference_to_a_control_character_costs_nothing_but_itself(reference):
     """One in a first paragraph lost the whole article."""
     article = extract(page(body=f"<p>{reference} c</p>{PARAGRAPHS}").encode(), None)
     assert article.text == extract(page(body=f"<p> c</p>{PARAGRAPHS}").encode(), None).text
+
+
+def test_a_short_page_is_read_though_its_headline_is_of_controls():
+    """All of them, in title and headline: a short page was taken for binary data."""
+    controls = "".join(map(chr, [*range(1, 9), *range(14, 32), 127]))
+    assert extract(page(f"<title>{controls}</title>", f"<h1>{controls}</h1>{PARAGRAPHS * 3}").encode(), None).text
 
 
 def test_references_to_blanks_and_letters_stay():

@@ -24,9 +24,13 @@ _CONTROLS = bytes([*range(9), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F])
 _RARE = tuple(
     map(re.compile, (rb"\xc2[\x80-\x9f]", rb"\xed[\xa0-\xbf][\x80-\xbf]", rb"\xef\xb7[\x90-\xaf]", rb"\xef\xbf[\xbe\xbf]"))
 )
-# The same as references: to lxml they end the text, or the page, where a browser shows nothing or a box.
-_REFERENCE = re.compile(rb"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|x0*(?:[0-8bcef]|1[0-9a-f]))(?:;|(?![0-9a-z]))", re.IGNORECASE)
+# The same as references: to lxml they end the text, or the page, where a browser shows nothing or a box; of the last two
+# trafilatura can make no tree.
+_REFERENCE = re.compile(
+    rb"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01]|6553[45])|x0*(?:[0-8bcef]|1[0-9a-f]|fff[ef]))(?:;|(?![0-9a-z]))", re.IGNORECASE
+)
 _MARKUP = re.compile(r"<(?:!doctype|html|head|body|title|meta|article|section|main|div|p|h1|span|table|br)\b", re.IGNORECASE)
+_BINARY = 0.08  # of the first characters are controls; of random bytes 0.11 are, of a short page with all of them twice 0.06
 _DECLARATION = re.compile(rb"^\s*<\?xml[^>]*\?>")
 # One class for every element, chosen in C: lxml.html asks a Python function for each of the 3,000 that a page's reading touches.
 _CLASSES = etree.ElementDefaultClassLookup(element=HtmlElement, comment=HtmlComment)
@@ -114,7 +118,7 @@ def parsed(text: str) -> HtmlElement:
 
 
 def _is_binary(start: str) -> bool:
-    return len(_UNPRINTABLE.findall(start)) > 0.02 * len(start)
+    return len(_UNPRINTABLE.findall(start)) > _BINARY * len(start)
 
 
 def _gave_up(parser: etree.HTMLParser) -> bool:
