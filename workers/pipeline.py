@@ -104,7 +104,7 @@ def _refuse_page(services: Services, lease: pages.PageLease, reason: str, detail
             source_id=source_id,
             reason=reason,
             detail=detail,
-            attempts=lease.attempts,
+            attempts=min(lease.attempts, MOST_ATTEMPTS),  # a claim that only refuses tried nothing
         )
         refusals.put(tx, refusal)
     if source_id:
@@ -214,7 +214,8 @@ def _index(services: Services, most: int) -> bool:
     crashpoint("index.claimed")
     if attempts > MOST_ATTEMPTS:  # claimed alone, since it failed before
         with services.store.write() as tx:
-            _refuse_document(tx, token, batch[0], "poison", "Indexing this ended its worker each time, so it is left alone.")
+            why = "Indexing this ended its worker each time, so it is left alone."
+            _refuse_document(tx, token, batch[0], "poison", why, attempts=MOST_ATTEMPTS)
         return True
     documents = [IndexDocument.of(article, matched.get(article.id)) for article in batch]
     try:
@@ -227,7 +228,7 @@ def _index(services: Services, most: int) -> bool:
         raise
     services.intake.worked()
     crashpoint("index.put")
-    _note_indexed(services, token, batch, outcomes)
+    _note_indexed(services, token, list(zip(batch, outcomes, strict=True)), attempts)
     crashpoint("index.noted")
     return True
 
@@ -252,24 +253,29 @@ def _pause(services: Services, error: Transient | Permanent) -> None:
     services.progress.note()
 
 
-def _note_indexed(services: Services, token: str, batch: list[Article], outcomes: list[Outcome]) -> None:
-    pairs = list(zip(batch, outcomes, strict=True))
+def _note_indexed(services: Services, token: str, pairs: list[tuple[Article, Outcome]], attempts: int) -> None:
     with services.store.write() as tx:
         done = [(each.id, each.document_version) for each, out in pairs if out.state != "failed"]
         articles.indexed(tx, token, done)
         refusals.clear_all(tx, "index", [article_id for article_id, _ in done])
-        there = inventory.there(tx, [each.id for each in batch])
+        there = inventory.there(tx, [article.id for article, _ in pairs])
         for article, out in pairs:
             if out.state == "failed" and article.id in there:
-                _refuse_document(tx, token, article, "document", out.reason)
-    if gone := [each.id for each in batch if each.id not in there]:  # taken down while we put them
+                _refuse_document(tx, token, article, "document", out.reason, attempts=attempts)
+    if gone := [article.id for article, _ in pairs if article.id not in there]:  # taken down while we put them
         services.engine.delete(gone)
 
 
-def _refuse_document(tx: Tx, token: str, article: Article, reason: str, why: str) -> None:
+def _refuse_document(tx: Tx, token: str, article: Article, reason: str, why: str, *, attempts: int) -> None:
     articles.index_again(tx, token, [article.id], None)
     metrics.REFUSED.labels("index", reason).inc()
     refusal = refusals.Refusal(
-        stage="index", key=article.id, url=article.url, source_id=article.source_id, reason=reason, detail=why
+        stage="index",
+        key=article.id,
+        url=article.url,
+        source_id=article.source_id,
+        reason=reason,
+        detail=why,
+        attempts=attempts,
     )
     refusals.put(tx, refusal)

@@ -14,7 +14,7 @@ from copytaster.store.messages import MessageLease
 from copytaster.watches import OPEN_AFTER, Channel, MessageId
 from workers import packing
 from workers.notifiers import NotTheirs, NotTried, RelayAway
-from workers.planner import PATIENCE, RELAY_PAUSE, next_attempt, next_probe
+from workers.planner import PATIENCE, RELAY_PAUSE, SCHEDULE, next_attempt, next_probe
 from workers.services import Services
 
 QUICK_SECONDS = 3.0  # a receiver that takes longer may hold a part of the senders only
@@ -78,7 +78,8 @@ def give_up(services: Services, lease: MessageLease, why: str, reason: str, *, d
     metrics.DELIVERIES.labels("failed").inc()
     with services.store.write() as tx:
         if messages.failed(tx, lease, why, outcome="bounced" if reason == "bounced" else "failed"):
-            _end(tx, message.id, message.channel, Ending(why, reason, message.attempts, disable=disable))
+            tried = min(message.attempts, len(SCHEDULE))  # a claim that only gives up tried nothing
+            _end(tx, message.id, message.channel, Ending(why, reason, tried, disable=disable))
 
 
 @dataclass(frozen=True, slots=True)

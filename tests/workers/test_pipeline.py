@@ -334,7 +334,7 @@ def test_a_page_that_ends_its_worker_each_time_is_refused_as_poison(newsroom):
         newsroom.clock.advance(31)
     newsroom.run()
     with newsroom.store.read() as tx:
-        assert [refusal.reason for refusal in refusals.every(tx)] == ["poison"]
+        assert [(refusal.reason, refusal.attempts) for refusal in refusals.every(tx)] == [("poison", pipeline.MOST_ATTEMPTS)]
         assert articles.total(tx) == 0
 
 
@@ -434,7 +434,7 @@ def test_a_message_that_ends_its_worker_each_time_is_left_alone(newsroom):
     newsroom.run()
     assert not newsroom.items()
     with newsroom.store.read() as tx:
-        assert [refusal.reason for refusal in refusals.every(tx)] == ["poison"]
+        assert [(refusal.reason, refusal.attempts) for refusal in refusals.every(tx)] == [("poison", len(planner.SCHEDULE))]
         assert deliveries.counts(tx) == {"failed": 1}
 
 
@@ -464,7 +464,8 @@ def test_a_document_that_ends_its_worker_takes_no_other_with_it(newsroom):
             pipeline.index(newsroom.services)
         newsroom.clock.advance(31)
     with newsroom.store.read() as tx:
-        assert [(refusal.reason, refusal.url[-4:]) for refusal in refusals.every(tx)] == [("poison", "wine")]
+        (refused,) = refusals.every(tx)
+        assert (refused.reason, refused.url[-4:], refused.attempts) == ("poison", "wine", pipeline.MOST_ATTEMPTS)
         assert articles.unindexed(tx) == 0
         versions = {each.url[-4:]: articles.row(tx, each.id).indexed_version for each in articles.newest(tx, limit=5)}
     assert versions == {"idge": 1, "wine": 0}
