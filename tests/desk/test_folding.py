@@ -75,3 +75,13 @@ def test_the_files_of_the_living_are_left_alone(shared):
     before = {path.name: path.read_bytes() for path in shared.iterdir()}
     assert fold(shared, is_alive=lambda _pid: True) == 0
     assert {path.name: path.read_bytes() for path in shared.iterdir()} == before
+
+
+@pytest.mark.parametrize("left", [b"", b"\0\0", b"\xff\xff\0\0" + bytes(60)])
+def test_a_process_that_was_killed_while_it_made_its_file_ends_no_scrape(page, shared, left):
+    count_in_another_process()
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True, timeout=60)
+    unmade = shared / f"counter_{int(dead.stdout)}.db"
+    unmade.write_bytes(left)
+    assert "copytaster_pages_fetched_total 3.0" in page()
+    assert not unmade.exists()
