@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client.mmap_dict import MmapedDict
 
+from copytaster.counted import allocate
+
 FOLDED = "folded"
 log = logging.getLogger("copytaster.folding")
 _OF_PROCESS = re.compile(r"(counter|histogram)_(\d+)\.db")
@@ -34,6 +36,8 @@ def fold(folder: pathlib.Path, is_alive: Callable[[int], bool] = alive) -> int:
         for path in folder.iterdir()
         if (found := _OF_PROCESS.fullmatch(path.name)) and not is_alive(int(found[2]))
     ]
+    if not all(allocate(str(folder / f"{kind}_{FOLDED}.db")) for kind in {kind for _, kind in dead}):
+        return 0  # the disk is full; they stay until there is room
     for path, kind in dead:
         if values := _values(path):
             _add(values, folder / f"{kind}_{FOLDED}.db")

@@ -74,6 +74,7 @@ def make_app(config: Config, *, transport: Mapping[str, Any] | None = None) -> C
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a Redis whose disk is full refuses each read; without this the worker ends for it
         broker_transport_options={
             "visibility_timeout": 120,
             "unacked_restore_interval": 5,

@@ -44,10 +44,15 @@ def register(app: Celery, services: Callable[[], Services]) -> None:
 
 def _task(stage: str, step: Callable[[Services], bool], services: Callable[[], Services]) -> Callable[[], None]:
     def run() -> None:
+        try:
+            mine = services()
+        except CopytasterError as error:
+            log.warning("%s waits: %s", stage, error)
+            return
         if stage == "index":
-            drain_index(services())
+            drain_index(mine)
         else:
-            drain(stage, step, services())
+            drain(stage, step, mine)
 
     run.__name__ = stage
     return run
@@ -94,9 +99,9 @@ def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int)
     register(app, services)
     warm_up()
     if pool == "prefork":
-        signals.worker_process_init.connect(lambda **_: services(), weak=False)
+        signals.worker_process_init.connect(lambda **_: _made_early(services), weak=False)
     else:
-        services()
+        _made_early(services)
     threading.Thread(target=_watchdog, args=(config, queues or STAGES), daemon=True).start()
     worker = app.Worker(
         pool=pool,
@@ -112,6 +117,14 @@ def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int)
     )
     worker.start()
     sys.exit(worker.exitcode)
+
+
+def _made_early(services: Callable[[], Services]) -> None:
+    """Before the first task; what can't be had now, the index of a disk that is full, is asked for again by each task."""
+    try:
+        services()
+    except CopytasterError as error:
+        log.warning("the first task connects: %s", error)
 
 
 def learnt(config: Config) -> Watchlist:

@@ -1,6 +1,7 @@
 """Metrics over several processes: added up on one page, and no more files than processes that live."""
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from copytaster.config import Config
+from copytaster.counted import Counted
 from copytaster.store import Store
 from copytaster.store.migrate import migrate
 from desk.folding import fold
@@ -85,3 +87,22 @@ def test_a_process_that_was_killed_while_it_made_its_file_ends_no_scrape(page, s
     unmade.write_bytes(left)
     assert "copytaster_pages_fetched_total 3.0" in page()
     assert not unmade.exists()
+
+
+def no_room(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_ends_neither_who_counts_nor_the_scrape(page, shared, monkeypatch):
+    """The first count of a new process, and the folding of a dead one, each ended its process by SIGBUS."""
+    count_in_another_process()
+    with monkeypatch.context() as full:
+        full.setattr(os, "posix_fallocate", no_room)
+        assert fold(shared) == 0
+        mine = Counted(str(shared / "counter_1.db"))
+        mine.write_value("key", 2.0, 0.0)
+        assert mine.read_value("key")[0] == 2.0
+        mine.close()
+        assert "copytaster_pages_fetched_total 3.0" in page()
+    assert fold(shared) == 2
+    assert "copytaster_pages_fetched_total 3.0" in page()
