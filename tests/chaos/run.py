@@ -89,6 +89,10 @@ class Run:
 
     # -- the world and what runs --------------------------------------------------------------------------------------
 
+    def use(self, what: contextlib.AbstractContextManager[Any]) -> None:
+        """Until this run is over."""
+        self._stack.enter_context(what)
+
     def postgresql(self) -> str:
         """The URL of a migrated database on a server of this run's own."""
         server = self._stack.enter_context(postgresql.started())
@@ -192,10 +196,10 @@ class Run:
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
-    def page(self, path: str, timeout: float = 10) -> tuple[int, str]:
+    def page(self, path: str, timeout: float = 10, *, posted: bytes | None = None) -> tuple[int, str]:
         """Status and text of a page of the web process; (0, "") where nothing answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._web_port}{path}", timeout=timeout) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._web_port}{path}", posted, timeout) as answer:
                 status, text = answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -23,3 +23,7 @@ def test_what_is_promised_holds_under_this_fault(one, tmp_path):
 def test_no_two_scenarios_have_one_name():
     slugs = [each.slug for each in registry.every()]
     assert len(slugs) == len(set(slugs))
+
+
+def test_each_fault_of_the_design_has_a_scenario():
+    assert {f"F{number}" for number in range(1, 23)} <= {each.fault for each in registry.every()}
