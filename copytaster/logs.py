@@ -4,10 +4,12 @@ It must not know what is logged; the libraries' own loggers pass through the sam
 """
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")  # controls, bidi overrides
 NOISY = ("scrapy", "twisted", "asyncio", "http", "trafilatura", "htmldate", "celery", "kombu", "apprise", "uvicorn", "alembic")
 
 
@@ -45,7 +47,11 @@ def _worth_saying(record: logging.LogRecord) -> bool:
 
 
 def _plain_line(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
-    """``12:00:01 warning copytaster.crawl: what happened``; a traceback follows on its own lines."""
+    """``12:00:01 warning copytaster.crawl: what happened``; a traceback follows on its own lines.
+
+    One line whatever a page or an answer put into it: a line end would forge another, an escape colour the terminal.
+    """
     at, level, name = event.get("timestamp", ""), event.get("level", ""), event.get("logger", "")
-    line = f"{str(at)[11:19]} {level} {name}: {event.get('event', '')}"
+    happened = _UNFIT.sub(lambda found: ascii(found[0])[1:-1], str(event.get("event", "")))
+    line = f"{str(at)[11:19]} {level} {name}: {happened}"
     return f"{line}\n{event['exception']}" if event.get("exception") else line

@@ -216,6 +216,8 @@ def explained(error: Exception) -> str | None:
         return _os_sentence(error)
     if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
         return f"The locale's {error.encoding} has no letter for {error.object!r}: set LC_ALL to C.UTF-8."
+    if isinstance(error, UnicodeEncodeError):  # an argument that is no text; nothing that we keep holds half a letter
+        return f"{ascii(error.object)[:80]} is no text in UTF-8; check how it was typed."
     if type(error).__module__ == "sqlalchemy.exc":  # not imported for this: whoever raises it has done so
         return f"The database refuses: {str(error).splitlines()[0]}. Is store.url a database of copytaster's?"
     return None

@@ -41,7 +41,7 @@ def _table(found: Sequence[Refusal]) -> None:
 
 @app.command()
 def retry(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID…")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID…", min=1, max=2**63 - 1)] = None,
     stage: Stage = None,
     reason: Reason = None,
     all_: Annotated[bool, typer.Option("--all", help="Everything that is refused.")] = False,

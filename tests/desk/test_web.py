@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import psutil
@@ -25,6 +25,7 @@ from desk.asking import in_turn
 from desk.serving import Web
 from desk.web import make_app
 from tests.desk import news_world as world
+from tests.hostile import HOSTILE
 from tests.services import postgresql, redis, running
 from workers.app import Hints
 from workers.bootstrap import open_probe
@@ -253,6 +254,20 @@ def test_every_naughty_string_is_shown_as_text(client, store, corpora):
     assert answer.status_code == 200
     assert "<script" not in answer.text.lower()
     assert source_id
+
+
+def test_hostile_names_titles_and_reasons_are_shown_as_text(client, store):
+    for number, text in enumerate(HOSTILE):
+        world.add_refusal(store, key=str(number), detail=text, url=f"https://news.example/{text}")
+    source_id, _ = world.add_source(store, "gazette")
+    watch, _ = world.add_watch(store, "Fatemiyoun <img src=x>", "mailto:a@example.org")
+    world.add_alert(store, watch, world.add_article(store, source_id, 1, title="".join(HOSTILE)), "Fatemiyoun")
+    for path in ("/", *(f"/{quote(text, errors='surrogatepass')}" for text in HOSTILE)):
+        answer = client.get(path)
+        assert answer.status_code in (200, 400, 404, 405)
+        assert "<script>alert" not in answer.text
+        assert "<img src=x" not in answer.text
+        assert "set-cookie" not in answer.headers
 
 
 def test_a_silent_source_comes_first_with_its_reason(client, store):
