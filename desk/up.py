@@ -4,7 +4,6 @@ It loads everything once and forks, so that five processes share the memory of o
 """
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import logging
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from copytaster import kernel
 from copytaster.config import Config
 from copytaster.errors import CopytasterError
 from copytaster.logs import set_up
@@ -152,9 +152,9 @@ def _be(child: Child, supervisor: int) -> None:
         for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the supervisor tells us in order
-        _name_and_bind(child.name)
-        if os.getppid() == supervisor:  # else it ended before we were bound to its end
-            child.run()
+        kernel.set_name(f"{PREFIX}{child.name}")
+        kernel.end_with_parent(supervisor)
+        child.run()
         code = 0
     except CopytasterError as error:
         log.error("%s: %s", child.name, error)  # noqa: TRY400  one sentence says it all
@@ -166,15 +166,6 @@ def _be(child: Child, supervisor: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-
-
-def _name_and_bind(name: str) -> None:
-    """Where the kernel can do it (Linux): a name of its own in `ps`, and an end with the supervisor's own."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig, pr_set_name = 1, 15
-        libc = ctypes.CDLL(None)
-        libc.prctl(pr_set_pdeathsig, signal.SIGTERM)
-        libc.prctl(pr_set_name, f"{PREFIX}{name}".encode())
 
 
 def children_of(config: Config, workers: int = 0, crawlers: int = 0) -> dict[str, Child]:

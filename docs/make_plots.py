@@ -50,8 +50,10 @@ def plots() -> dict[str, str]:
     corpora = [results["pipeline-articles"], results["pipeline-articles-world"]]
     names = results.get("names")
     of_names = {"names.svg": _names(names), "names-parts.svg": _names_parts(names)} if names else {}
+    of_soak = {"soak.svg": _soak(results["soak"])} if "soak" in results else {}
     return {
         **of_names,
+        **of_soak,
         "matching.svg": _matching(results["match"]),
         "cpu-per-page.svg": _cpu(corpora),
         "services.svg": _services(results["pipeline-services"]),
@@ -228,6 +230,27 @@ def _services(result: Mapping[str, Any]) -> str:
     machine = result["machine"]
     subtitle = f"every service and the sites on the same {machine['cores']} cores; articles a second at its steady pace"
     return _svg("What a page costs on PostgreSQL, Redis and Elasticsearch", subtitle, lines, bottom + 56)
+
+
+def _soak(result: Mapping[str, Any]) -> str:
+    """Every process a line, in the colour of its role."""
+    top, bottom, left, right = 112, 430, 60, WIDTH - 24
+    minutes = max(at for at, *_ in result["samples"]) / 60
+    reach = 50 * math.ceil(max(mb for *_, mb, _ in result["samples"]) / 50)
+    roles = list(dict.fromkeys(role for _, role, *_ in result["samples"]))
+    lives: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for at, role, pid, mb, _ in result["samples"]:
+        place = (left + at / 60 / minutes * (right - left), bottom - mb / reach * (bottom - top))
+        lives.setdefault((role, pid), []).append(place)
+    lines = [_line(left, y, right, y) for mb in range(0, reach + 1, 50) for y in (bottom - mb / reach * (bottom - top),)]
+    lines += [_text(left - 8, bottom - mb / reach * (bottom - top) + 4, str(mb), "dim right") for mb in range(0, reach + 1, 50)]
+    lines += [_text(left + part / 6 * (right - left), bottom + 20, f"{part / 6 * minutes:.0f}", "dim mid") for part in range(7)]
+    lines += [_text((left + right) / 2, bottom + 42, "minutes", "dim mid"), *_legend(roles)]
+    for (role, _), places in lives.items():
+        color = roles.index(role)
+        lines.append(f'<polyline points="{_points(places)}" fill="none" stroke="var(--c{color})" stroke-width="1.5"/>')
+    title = f"MB of its own that each process holds while {result['articles']:,} articles come, in the rhythm of a day"
+    return _svg(title, f"{result['sources']:,} sources, {result['watches']:,} watches", lines, bottom + 56)
 
 
 def _counted(run: Mapping[str, Any], thing: str) -> str:

@@ -15,6 +15,7 @@ import psutil
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 
+from copytaster import kernel
 from copytaster.config import Config
 from copytaster.errors import CopytasterError
 from copytaster.store import Store, processes
@@ -99,7 +100,8 @@ def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int)
     register(app, services)
     warm_up()
     if pool == "prefork":
-        signals.worker_process_init.connect(lambda **_: _made_early(services), weak=False)
+        parent = os.getpid()
+        signals.worker_process_init.connect(lambda **_: _begun(parent, services), weak=False)
     else:
         _made_early(services)
     threading.Thread(target=_watchdog, args=(config, queues or STAGES), daemon=True).start()
@@ -117,6 +119,12 @@ def serve(config: Config, *, queues: Sequence[str], pool: str, concurrency: int)
     )
     worker.start()
     sys.exit(worker.exitcode)
+
+
+def _begun(parent: int, services: Callable[[], Services]) -> None:
+    """A child of the pool: without its parent nothing tells it what to do, and its brothers hold its pipe open for good."""
+    kernel.end_with_parent(parent, signal.SIGKILL)
+    _made_early(services)
 
 
 def _made_early(services: Callable[[], Services]) -> None:

@@ -8,10 +8,12 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import Literal, Self
 
 import psutil
 
+from desk import own_processes
 from desk.bench.tree import role_of
 from tests.services import finding, running
 
@@ -39,6 +41,16 @@ def kill_one(supervisor: int, role: str, rng: random.Random) -> bool:
         rng.choice(found).send_signal(signal.SIGKILL)
         return True
     return False
+
+
+def orphans(folder: Path) -> int:
+    """How many processes of the run in this folder have lost their parent; Redis is meant to outlive the supervisor."""
+    found = 0
+    for each in psutil.process_iter(["name", "ppid"]):
+        with contextlib.suppress(psutil.Error):
+            if each.info["ppid"] == 1 and own_processes.role_of(each.info["name"]) not in (None, "redis"):
+                found += str(folder / "data") == each.environ().get("COPYTASTER_DATA_DIR")
+    return found
 
 
 class OwnRedis:

@@ -246,6 +246,8 @@ class Run:
         """Waits until the queues are empty, and judges."""
         if not self.rig.settled():
             self.settle()
+        left = faults.orphans(self.folder)
+        self.check("I6", not left, f"{left} processes outlive those that started them")
         self._audited()
         return judge(self._evidence())
 
