@@ -39,7 +39,10 @@ _KNOWN: dict[Counter, list[tuple[str, ...]]] = {
     LINKS_FOUND: [("new",), ("baseline",), ("late",)],
     ENDPOINT_READS: [(kind, outcome) for kind in ("feed", "sitemap", "section") for outcome in ("read", "unchanged")],
     ARTICLES_READ: [("new",), ("revised",), ("unchanged",)],
-    REFUSED: [("discover", trap) for trap in ("repeated_path", "calendar", "session_id", "too_many_links", "sitemap_too_long")],
+    REFUSED: [
+        *(("discover", trap) for trap in ("repeated_path", "calendar", "session_id", "too_many_links")),
+        *(("discover", cut) for cut in ("sitemap_too_long", "feed_too_long")),
+    ],
     STAGE_CPU: [("extract",), ("land",), ("send",), ("index",)],
 }
 for _counter, _children in _KNOWN.items():

@@ -43,7 +43,7 @@ def keep_reading(tx: Tx, reading: Reading, crawl: CrawlConfig) -> None:
     caught = _caught(judged, tx.now)
     added = links.add(tx, source.id, row.id, _findings(judged, {decided.link.id for decided, _ in caught}))
     trapped.list_trapped(tx, source, caught)
-    if reading.cut:
+    if reading.cut and (row.kind == "sitemap" or row.read_at is None or judged.overflowed):  # else what lies beyond is known
         trapped.list_cut(tx, reading)
     links.reread(tx, [decided.link for decided in judged.changed])
     if judged.overflowed:

@@ -73,7 +73,7 @@ class Reading:
     topic: str | None = None
     every_seconds: float | None = None  # the rhythm that the feed claims
     retry_after: float | None = None
-    cut: bool = False  # a sitemap holds more than was read of it
+    cut: bool = False  # it holds more than was read of it
     trouble: TroubleKind | None = None  # where nothing is in it: what that means, if there was something before
     evidence: Evidence | None = None
 

@@ -19,6 +19,7 @@ from scrapers.admission import HostBusyError
 from scrapers.articles import answer_of, header
 from scrapers.diagnosis import clean, diagnose, diagnose_empty, evidence_of, of_reason
 from scrapers.discovery.boxed import parse_feed_boxed
+from scrapers.discovery.feed import MAX_ITEMS
 from scrapers.discovery.feeds import links_of
 from scrapers.discovery.find import MAX_FEEDS
 from scrapers.discovery.links import article_links, find_endpoints
@@ -115,6 +116,7 @@ class EndpointReader:
         return {
             "links": links,
             "total": document.total,
+            "cut": document.total > MAX_ITEMS,
             "hub": offer.hub if offer else None,
             "topic": offer.topic if offer else None,
             "every_seconds": document.every_seconds,

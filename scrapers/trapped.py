@@ -58,10 +58,16 @@ def _too_many(tx: Tx, row: Any, source: Source, most: int, left: int) -> None:
 
 
 def list_cut(tx: Tx, reading: Reading) -> None:
-    """A sitemap that was not read to its end."""
+    """A sitemap or feed that was not read to its end."""
+    row = reading.job.row
+    reason, help_ = (
+        ("sitemap_too_long", "`copytaster source backfill` reads it in parts.")
+        if row.kind == "sitemap"
+        else ("feed_too_long", "`copytaster source backfill` reads the site's sitemaps for what is older.")
+    )
     detail = f"{reading.job.url} holds more than one reading takes; what lies beyond was not looked at. "
-    _list(tx, reading.job.row, "sitemap_too_long", detail + "`copytaster source backfill` reads it in parts.")
-    metrics.REFUSED.labels("discover", "sitemap_too_long").inc()
+    _list(tx, row, reason, detail + help_)
+    metrics.REFUSED.labels("discover", reason).inc()
 
 
 def _list(tx: Tx, row: Any, reason: str, detail: str) -> None:

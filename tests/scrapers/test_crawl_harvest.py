@@ -216,6 +216,18 @@ def test_addresses_without_an_end_are_listed_and_not_fetched_and_seen_once(world
     assert read(world, FEED, link("/a/a/a")) == {}
 
 
+def test_a_feed_that_was_not_read_to_its_end_is_listed_where_that_may_have_cost_something(world):
+    a_source(world)
+    read(world, FEED, *(link(f"/{number}") for number in range(10)), cut=True)
+    assert refused(world) == {"/feed.xml": ("discover", "feed_too_long")}
+    with world.store.write() as tx:
+        tx.conn.execute(schema.refusals.delete())
+    read(world, FEED, link("/new"), *(link(f"/{number}") for number in range(9)), cut=True)  # what lies beyond is known
+    assert refused(world) == {}
+    read(world, FEED, *(link(f"/burst{number}") for number in range(12)), cut=True)
+    assert refused(world) == {"/feed.xml": ("discover", "feed_too_long")}
+
+
 def test_a_source_brings_so_many_links_a_day_and_the_others_when_there_is_room(world):
     crawl = CrawlConfig(min_interval_seconds=1, links_a_day=20)
     a_source(world, alert_since_seconds=float("inf"))
