@@ -30,11 +30,22 @@ class _ReaderGone(Exception):
 
 def prepare() -> None:
     """UTF-8 and ``\\n`` on every stream whatever the locale; what is no text is escaped as JSON would."""
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
+
+
+def _open_closed() -> None:
+    """A stream that was closed before we began leads nowhere, and no file that is opened later takes its number."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  open while the process is
 
 
 def as_typed(args: Sequence[str]) -> list[str]:

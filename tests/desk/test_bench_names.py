@@ -111,7 +111,7 @@ def test_the_folders_of_names_are_refused_where_no_names_are_asked_for(call):
 
 @pytest.mark.slow
 def test_the_figures_of_names_are_whole_and_pass_their_checks(corpora):
-    told = names.bench_names(names.Wanted(sizes=(5, 20), articles=2, corpora=corpora, seconds=0.5))
+    told = names.bench_names(names.Wanted(sizes=(5, 20), articles=2, corpora=corpora, seconds=0.1))
     assert json.loads(json.dumps(told)) == told
     assert told["levels_within_each_other"] is True
     assert [(run["watches"], run["level"]) for run in told["runs"]] == [(n, level) for n in (5, 20) for level in names.LEVELS]

@@ -292,12 +292,10 @@ def test_hostile_surroundings_make_no_traceback(run, folder, case):
         options["cwd"] = gone
         options["preexec_fn"] = gone.rmdir
     for args in (
-        ("--version",),
         ("status",),
         ("watch", "add", "café\udcff 北京"),
         ("watch", "list", "--json"),
         ("init",),
-        ("nonsense\udcff",),
     ):
         if options.get("cwd") == folder / "gone":
             (folder / "gone").mkdir(exist_ok=True)
@@ -338,12 +336,9 @@ STREAMS = {
 def test_streams_that_are_closed_or_full_make_no_traceback(run, case):
     for args in (
         ("--help",),
-        ("--version",),
         ("status",),
         ("watch", "list", "--json"),
-        ("watch", "add", "--help"),
         ("dev", "url"),
-        ("nonsense",),
     ):
         done = Said(STREAMS[case](run, *args))
         assert done.code in (0, 1, 2), (args, done)

@@ -22,7 +22,7 @@ def told_down(run: Run) -> None:
     run.check("I6", status == 503 and checks["broker"] != "ok", f"while it was away broker_up was 0 and ready {status}")
 
 
-@scenario("F7", "Redis is killed and comes back", short=True)
+@scenario("F7", "Redis is killed and comes back")
 def redis_killed(run: Run) -> None:
     redis = run.redis()
     run.begin(environment=own(redis.url))
@@ -70,7 +70,7 @@ def redis_full(run: Run) -> None:
     run.is_ready()
 
 
-@scenario("F8", "Redis is half open: the server is stopped", short=True)
+@scenario("F8", "Redis is half open: the server is stopped")
 def redis_stopped(run: Run) -> None:
     redis = run.redis()
     run.begin(World.of(pages=24), environment=own(redis.url), pages_per_second=4)
