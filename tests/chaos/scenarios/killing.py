@@ -23,7 +23,7 @@ POINTS = {
     "F1": ("crawl", ("crawl.results", "crawl.written"), 6),
     "F2": ("read", ("ingest.claimed", "ingest.extracted", "ingest.landed"), 9),
     "F3": ("send", ("deliver.claimed", "deliver.sent", "deliver.settled"), 15),
-    "F4": ("index", ("index.claimed", "index.put", "index.noted"), 4),
+    "F4": ("index", ("index.claimed", "index.put", "index.noted"), 2),
     "F5": ("beat", ("beat.looked", "beat.hinted"), 3),
 }
 NAMES = {"F1": "the crawler", "F2": "ingest", "F3": "deliver", "F4": "the index stage", "F5": "the scheduler"}
