@@ -181,6 +181,7 @@ class Run:
 
     def settle(self, seconds: float = SETTLE_SECONDS) -> None:
         self.wait(self.rig.settled, seconds, "everything to be done")
+        self.wait(lambda: self.page("/health/live")[0] == 200, 60, "the page to answer, which may have been killed last")
 
     # -- what can be asked --------------------------------------------------------------------------------------------
 
