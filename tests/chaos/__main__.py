@@ -7,6 +7,7 @@ Example: python -m tests.chaos --times 3 F7 F8-redis_stopped
 import argparse
 import json
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -21,6 +22,9 @@ from desk.bench.machine import describe
 from tests.chaos import registry
 from tests.chaos.checker import CODES, MEANING, Verdict
 from tests.chaos.run import Run
+
+PREFIX = "ct-chaos-"
+_FOLDER = re.compile(rf"/[^\s\"]*/{PREFIX}\w+")
 
 
 def main() -> int:
@@ -63,7 +67,7 @@ def _run_all(chosen: Sequence[registry.Scenario], options: argparse.Namespace) -
 
 def run_one(one: registry.Scenario, *, seed: int = 1, keep: bool = False) -> dict[str, Any]:
     """What was injected, seen and judged. A run that ends early fails with its reason in each verdict."""
-    folder, began = pathlib.Path(tempfile.mkdtemp(prefix="ct-chaos-")), time.monotonic()
+    folder, began = pathlib.Path(tempfile.mkdtemp(prefix=PREFIX)), time.monotonic()
     figures: dict[str, Any] = {}
     with Run(folder, seed=seed) as run:
         try:
@@ -108,7 +112,8 @@ def keep(path: pathlib.Path, result: dict[str, Any], turn: int) -> None:
     before = kept["runs"].get(result["scenario"], {}).get("in_a_row", 0) if turn > 1 else 0
     kept["machine"] = describe("celery", "scrapy", "sqlalchemy")
     kept["runs"][result["scenario"]] = result | {"in_a_row": before + 1 if well else 0}
-    path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    told = json.dumps(kept, indent=1, ensure_ascii=False)
+    path.write_text(_FOLDER.sub("…", told) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def random_kills(run: Run, role: str) -> None:
 def named_point(run: Run, role: str, point: str, nth: int) -> None:
     """Each process dies at its n-th passing of the place, and so does the one that follows it, all the way."""
     run.begin(environment={"COPYTASTER_CRASHPOINT": f"{point}:{nth}"})
-    run.injected(f"death at every {nth}th {point}")
+    run.injected(f"death at {point}, by each process at its passing number {nth}")
     run.settle(300)
     run.kills += run.deaths()
     run.seen(f"{run.deaths()} deaths there")
