@@ -238,12 +238,15 @@ def _soak(result: Mapping[str, Any]) -> str:
     minutes = max(at for at, *_ in result["samples"]) / 60
     reach = 50 * math.ceil(max(mb for *_, mb, _ in result["samples"]) / 50)
     roles = list(dict.fromkeys(role for _, role, *_ in result["samples"]))
+
+    def down(mb: float) -> float:
+        return bottom - mb / reach * (bottom - top)
+
     lives: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for at, role, pid, mb, _ in result["samples"]:
-        place = (left + at / 60 / minutes * (right - left), bottom - mb / reach * (bottom - top))
-        lives.setdefault((role, pid), []).append(place)
-    lines = [_line(left, y, right, y) for mb in range(0, reach + 1, 50) for y in (bottom - mb / reach * (bottom - top),)]
-    lines += [_text(left - 8, bottom - mb / reach * (bottom - top) + 4, str(mb), "dim right") for mb in range(0, reach + 1, 50)]
+        lives.setdefault((role, pid), []).append((left + at / 60 / minutes * (right - left), down(mb)))
+    lines = [_line(left, down(mb), right, down(mb)) for mb in range(0, reach + 1, 50)]
+    lines += [_text(left - 8, down(mb) + 4, str(mb), "dim right") for mb in range(0, reach + 1, 50)]
     lines += [_text(left + part / 6 * (right - left), bottom + 20, f"{part / 6 * minutes:.0f}", "dim mid") for part in range(7)]
     lines += [_text((left + right) / 2, bottom + 42, "minutes", "dim mid"), *_legend(roles)]
     for (role, _), places in lives.items():

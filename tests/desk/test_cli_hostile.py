@@ -4,9 +4,9 @@ import os
 import pathlib
 import resource
 import shutil
-import socket
 import sqlite3
 import subprocess
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
@@ -17,6 +17,7 @@ from desk.commands.root import root
 from desk.overview import COMMANDS
 from tests.desk.conftest import is_one_sentence
 from tests.hostile import HOSTILE
+from tests.services.sockets import raw_server
 
 STAY = {"demo", "up", "crawl", "worker", "beat", "web", "bench"}  # they run until they are told to stop
 STORE_COMMANDS = [
@@ -192,22 +193,8 @@ ELSEWHERE = {
 @pytest.fixture
 def silent_port():
     """Something that listens, hangs up and says nothing that a database would."""
-    import threading
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.sendall(b"HTTP/1.1 400 no\r\n\r\n")
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
+    with raw_server(lambda connection, _stopped: connection.sendall(b"HTTP/1.1 400 no\r\n\r\n")) as url:
+        yield urlsplit(url).port
 
 
 @pytest.mark.parametrize("case", ELSEWHERE)

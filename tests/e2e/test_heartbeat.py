@@ -1,7 +1,6 @@
 """The dead man's signal on a running copytaster: young while all parts work, older while any one stands still, young again."""
 
 import contextlib
-import signal
 import subprocess
 
 import httpx
@@ -47,21 +46,10 @@ def age(rig):
     return None
 
 
-def tree(process):
-    return [process, *process.children(recursive=True)]
-
-
-@contextlib.contextmanager
 def stopped(rig, name):
     """The part stands still, with all that it started; pages are read by children of the reader."""
     (part,) = [each for each in psutil.Process(rig.process.pid).children() if each.name() == f"ct:{name}"]
-    for each in tree(part):
-        each.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for each in tree(part):
-            each.send_signal(signal.SIGCONT)
+    return running.stopped([each.pid for each in (part, *part.children(recursive=True))])
 
 
 @pytest.mark.slow

@@ -51,11 +51,11 @@ def readers(run: Run) -> dict[int, str]:
     return {int(row.lease_token.split("/")[-2]): row.url for row in rows if row.lease_token}
 
 
-def kill_readers(run: Run, wanted: Callable[[str], bool], enough: Callable[[int], bool], seconds: float) -> None:
-    """SIGKILL to each child that holds such a page, as the kernel does where memory is short, until there were enough."""
+def kill_readers(run: Run, wanted: Callable[[str], bool], most: int, seconds: float) -> None:
+    """SIGKILL to each child that holds such a page, as the kernel does where memory is short, until so many died."""
     ended: set[int] = set()
     until = time.monotonic() + seconds
-    while not enough(len(ended)) and time.monotonic() < until:
+    while len(ended) < most and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
         for pid, url in readers(run).items():
             if pid not in ended and wanted(url) and pid in pool(run)[1]:
@@ -69,7 +69,7 @@ def pool_children(run: Run) -> None:
     run.begin(World.of(pages=30), pages_per_second=6)
     run.alerts(1)
     parent, _ = pool(run)
-    kill_readers(run, lambda _: True, lambda times: times >= KILLS, 60)
+    kill_readers(run, lambda _: True, KILLS, 60)
     run.injected(f"{run.kills} kill -9, each of a child that had just taken a page")
     run.settle()
     run.check("I6", run.kills > 0 and pool(run)[0] == parent, f"after {run.kills} deaths of children the worker lives")
@@ -87,15 +87,9 @@ def page_that_kills(run: Run) -> None:
     world.sites.append(site)
     run.must_be_refused[deadly] = "poison"
     run.begin(world, pages_per_second=3)
-    came: list[int] = []
-
-    def enough(times: int) -> bool:
-        came[times:] = [len(told(run.rig.received()))]  # up to the next death
-        return times == MOST_ATTEMPTS  # a sixth try would read it, for nobody kills any more
-
-    kill_readers(run, lambda url: url == deadly, enough, 240)
+    kill_readers(run, lambda url: url == deadly, MOST_ATTEMPTS, 240)  # a sixth try would read it, for nobody kills any more
+    meanwhile = len(told(run.rig.received()))
     run.injected(f"kill -9 of each child that has taken one page: {run.kills} deaths")
-    meanwhile = came[:MOST_ATTEMPTS][-1]
     run.check("I1", meanwhile == len(run.world.truth()), f"{meanwhile} alerts had come when it killed for the last time")
     run.settle()
     (line,) = run.lines("refused", "list")

@@ -6,7 +6,6 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
 
@@ -20,38 +19,12 @@ from werkzeug import Response
 from copytaster.errors import Permanent, Rejected, Transient
 from copytaster.guard import Guard
 from tests.services import running
+from tests.services.sockets import raw_server
 from workers.notifiers import Gone, Notifiers, payload, webhook
 from workers.notifiers.webhook import Webhook
 
 VECTORS = Path(__file__).parents[4] / "shared/corpora/webhook/vectors.json"
 OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
-
-
-@contextmanager
-def raw_server(serve):
-    """A socket server that gives each connection, after its request's head, to ``serve``; yields its URL."""
-    stopped = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def accept():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.recv(65536)
-                    try:
-                        serve(connection, stopped)
-                    except OSError:
-                        continue
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
-        stopped.set()
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
 
 
 @pytest.fixture
