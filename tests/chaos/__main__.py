@@ -31,6 +31,7 @@ def main() -> int:
     asked = argparse.ArgumentParser(prog="make chaos", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     asked.add_argument("which", nargs="*", help="faults (F7) or scenarios (F7-redis_wiped); none: all")
     asked.add_argument("--times", type=int, default=1, help="each so often in a row")
+    asked.add_argument("--first", type=int, default=1, help="the first turn: 2 goes on after one that held, by --json")
     asked.add_argument("--short", action="store_true", help="only the short form, as in CI")
     asked.add_argument("--list", action="store_true", help="only name them")
     asked.add_argument("--json", type=pathlib.Path, help="where to keep the results; those of other scenarios stay there")
@@ -53,7 +54,7 @@ def main() -> int:
 def _run_all(chosen: Sequence[registry.Scenario], options: argparse.Namespace) -> int:
     failed = []
     for number, each in enumerate(chosen, 1):
-        for turn in range(1, options.times + 1):
+        for turn in range(options.first, options.times + 1):
             print(f"\n{each.slug} ({number} of {len(chosen)}, turn {turn} of {options.times}): {each.name}", flush=True)
             result = run_one(each, seed=turn, keep=options.keep)
             show(result)
