@@ -185,10 +185,10 @@ class Run:
 
     # -- what can be asked --------------------------------------------------------------------------------------------
 
-    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+    def command(self, *words: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
         """One of the product's own commands under this run's configuration; what it said is kept for I8."""
         command = [sys.executable, "-P", "-m", "desk.cli", *words]
-        done = subprocess.run(command, env=self.rig.variables(), capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, env=self.rig.variables(), capture_output=True, text=True, timeout=seconds, check=False)
         self.said[" ".join(words)] = self.said.get(" ".join(words), "") + done.stdout + done.stderr
         return done
 
@@ -254,7 +254,7 @@ class Run:
 
     def _audited(self) -> None:
         """The product's own audit must agree that nothing was missed. It mends what it finds, so what it says is what counts."""
-        done = self.command("audit", "--json")
+        done = self.command("audit", "--json", seconds=1_200)
         sums = json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else {}
         why = done.stderr.strip() if not sums else f"the audit of {sums['articles']} articles found {sums['missed']} missed"
         self.check("I1", sums.get("missed") == 0, why)

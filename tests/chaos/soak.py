@@ -133,7 +133,6 @@ def soak(folder: pathlib.Path, options: argparse.Namespace) -> dict[str, Any]:
             "roles": flat(samples, seconds),
             "rows_before": before,
             "rows_after": rows_of(run),
-            "audit": run.lines("audit", "--since", "1d"),
             "verdicts": [(each.code, each.ok, each.why) for each in run.verdicts()],
             "figures": run.figures(),
             "samples": [[each["at"], each["role"], each["pid"], round(each["uss"] / 1e6, 1), each["files"]] for each in samples],

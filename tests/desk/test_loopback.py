@@ -1,6 +1,7 @@
 """The loopback server behaves like many real sites behind one proxy."""
 
 import contextlib
+import ctypes
 import datetime as dt
 import gzip
 import socket
@@ -131,6 +132,27 @@ def test_requests_are_recorded_in_order_with_their_status(server: SiteServer, cl
     assert first.headers["user-agent"] == "reader"
     assert second.status == 200
     assert first.at <= second.at
+
+
+def read_to_the_end(client: socket.socket) -> None:
+    while not client.recv(1_000).endswith(b"short"):
+        pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the instant is the one that Linux keeps of each connection")
+def test_a_request_counts_from_when_it_came_however_late_it_was_read() -> None:
+    ask = b"GET / HTTP/1.1\r\nHost: vestnik.example\r\n\r\n"
+    with SiteServer(sites()) as server, socket.create_connection(("127.0.0.1", int(server.proxy.rpartition(":")[2]))) as client:
+        client.sendall(ask)
+        read_to_the_end(client)  # the connection is open now
+        sent_at = dt.datetime.now(dt.UTC)
+        client.sendall(ask)
+        ctypes.PyDLL(None).usleep(400_000)  # in which no other thread of this process gets a turn
+        read_to_the_end(client)
+        _, late = server.requests()
+    assert late.began is not None
+    assert abs(late.began - sent_at) < dt.timedelta(seconds=0.1)
+    assert late.at - sent_at > dt.timedelta(seconds=0.3)
 
 
 def test_paced_pages_come_no_faster_than_asked_and_the_rest_at_once() -> None:
