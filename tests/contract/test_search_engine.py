@@ -190,6 +190,7 @@ def readable(text):
 MINUTES = itertools.count()  # each example has a minute of its own, for making an index anew takes longer than asking it
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(DOCUMENTS, min_size=1, max_size=4), st.lists(queries().map(readable).filter(bool), min_size=1, max_size=4))
 def test_search_finds_what_brute_force_matches(engine, documents, asked):
@@ -211,6 +212,7 @@ def test_the_largest_queries_are_answered(engine, query):
     assert found(engine, query) == ["a"]
 
 
+@pytest.mark.slow
 def test_naughty_strings_are_indexed_and_found(engine):
     if not NAUGHTY.exists():
         pytest.skip(f"the corpus of naughty strings is not at {NAUGHTY}")

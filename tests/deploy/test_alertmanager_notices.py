@@ -171,6 +171,7 @@ alerts = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(
     st.builds(
         lambda some, more: {**notification(), "alerts": some} | more,

@@ -146,6 +146,7 @@ def exit_code(monkeypatch, web, metrics):
     return int(ended.value.code)
 
 
+@pytest.mark.slow
 def test_a_web_page_or_metrics_that_answer_are_healthy_and_silence_or_an_error_is_not(monkeypatch):
     nobody = "1"  # nothing listens there
     with answering("/health/live") as web, answering("/metrics") as metrics, answering("/metrics", 500) as ill:

@@ -85,6 +85,7 @@ def test_an_address_is_lifted_with_what_it_led_to_and_of_a_source_that_stays_out
 SPELLINGS = ["https://herald.example/", "http://herald.example/", "https://www.herald.example", "https://herald.example/sports"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", [*SPELLINGS, "https://herald.example/feed.xml", "http://cdn.example/herald.xml"])
 def test_a_source_that_was_taken_down_is_let_in_under_no_spelling(own_store, url):
     home, feed = "https://herald.example/", "http://cdn.example/herald.xml"

@@ -68,6 +68,7 @@ def ended_well(done):
     ],
     ids=" ".join,
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_name_however_hostile_is_an_answer_or_one_sentence(call, args):
     for hostile in HOSTILE:
         ended_well(call(*args, hostile))

@@ -94,6 +94,7 @@ def test_dev_answers_line_by_line_and_never_with_a_traceback(call, command, give
     assert all(isinstance(each["error"], str) for each in done.records[1:5])
 
 
+@pytest.mark.slow
 def test_bench_match_prints_one_object_with_its_runs(call):
     done = call("bench", "match", "--watches", "10", "--articles", "5", "--json")
     (run,) = done.records[0]["runs"]

@@ -130,6 +130,7 @@ def test_a_store_with_rows_takes_no_backup(news, call):
     assert "is not empty" in done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [

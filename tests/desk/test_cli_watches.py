@@ -240,6 +240,7 @@ def test_any_text_is_a_name_or_a_query(call, naughty):
     assert names >= {text.replace("\0", "�").strip()[:500] for text in naughty if text.strip()}
 
 
+@pytest.mark.slow
 def test_any_text_is_an_argument(call, naughty):
     for text in [text for text in naughty if "\0" not in text][::12]:
         for args in (("search", "--", text), ("watch", "show", "--", text), ("source", "pause", "--", text)):

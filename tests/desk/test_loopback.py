@@ -171,6 +171,7 @@ def test_paced_pages_come_no_faster_than_asked_and_the_rest_at_once() -> None:
     assert answered[-1].path != "/feed"
 
 
+@pytest.mark.slow
 def test_a_held_answer_does_not_hold_up_the_stop() -> None:
     server = SiteServer([Site("a.example", {"/": Resource(delay_seconds=60)})]).start()
     with pytest.raises(httpx.ReadTimeout):

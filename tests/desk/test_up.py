@@ -58,6 +58,7 @@ def tree(folder: Path):
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_killed_child_is_started_again(tmp_path):
     with tree(tmp_path) as root:
         victim = root.children()[0]
@@ -67,6 +68,7 @@ def test_a_killed_child_is_started_again(tmp_path):
         assert len(root.children()) == 2
 
 
+@pytest.mark.slow
 def test_a_killed_supervisor_leaves_no_child_behind(tmp_path):
     if sys.platform != "linux":
         pytest.skip("only Linux tells a child of its parent's end")

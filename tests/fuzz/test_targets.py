@@ -26,6 +26,7 @@ def wounded(whole, where, by):
     return whole[:at] + by + whole[at + len(by) :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_any_bytes_give_an_answer_or_one_sentence(name):
     one = TARGETS[name]

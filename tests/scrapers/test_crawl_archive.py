@@ -20,6 +20,7 @@ def records(folder):
     return found
 
 
+@pytest.mark.slow
 def test_what_was_fetched_is_read_back_byte_for_byte_and_without_secrets(world):
     world.feed("kept.example", "/1", "/old", cookies={"session": "secret"}, headers={"Authorization": "Bearer secret"})
     one = page("One", words=40)

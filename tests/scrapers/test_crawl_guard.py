@@ -67,6 +67,7 @@ def test_names_are_left_to_the_resolver():
     Guard().check_literal("news.example")
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_is_whole():
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = packer.compress(bytes(200_000_000)) + packer.flush()

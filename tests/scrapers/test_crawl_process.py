@@ -57,6 +57,7 @@ def test_the_twentieth_reading_is_unconditional(world):
     assert "if-none-match" not in requests(world, "honest.example", "/feed.xml")[-1].headers
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_run_quickly_and_gives_everything_back(world):
     world.feed("slow.example", "/1", "/2")
     for path in ("/1", "/2"):
@@ -136,6 +137,7 @@ def test_crawl_delay_of_robots_is_kept(world, monkeypatch):
     assert apart > 0.95
 
 
+@pytest.mark.slow
 def test_cookies_set_on_the_way_are_sent_back(world):
     world.feed("wall.example", "/story")
     back = Resource(status=302, headers={"Location": "/story?in=1", "Set-Cookie": "seen=yes; Path=/"})
@@ -145,12 +147,14 @@ def test_cookies_set_on_the_way_are_sent_back(world):
     assert requests(world, "wall.example", "/story?in=1")[0].headers["cookie"] == "seen=yes"
 
 
+@pytest.mark.slow
 def test_an_unknown_source_is_one_clear_sentence(world):
     process = world.start("nowhere.example")
     _, said = process.communicate(timeout=30)
     assert "There is no source 'nowhere.example'" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("args", "expected"), [(["list"], "news"), (["crawl", "news", "-a", "source=cli.example"], "")])
 def test_scrapys_own_command_works(world, args, expected):
     world.feed("cli.example", "/1")

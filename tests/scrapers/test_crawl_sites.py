@@ -34,6 +34,7 @@ def test_sites_without_rules_go_their_usual_way():
     assert list(rules.endpoints) == []
 
 
+@pytest.mark.slow
 def test_the_example_runs(world, monkeypatch):
     """In a real crawler, whose path of site files is longer by the example's folder."""
     folder = world.folder / "more"

@@ -87,6 +87,7 @@ def answer_to(data: bytes, text: str):
     return plumbing.feed(line | ({"content_type": kind[1].strip()} if kind else {}))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the shared corpus of feeds is absent")
 def test_no_feed_of_the_corpus_crashes_and_nearly_all_are_read_as_stated(capsys):
     files, states, wrong = 0, 0, []

@@ -109,6 +109,7 @@ def test_a_bomb_in_a_bomb_is_refused():
     assert refused.value.reason == "too_big"
 
 
+@pytest.mark.slow
 def test_a_million_urls_are_cut_at_the_cap():
     rows = b"".join(b"<url><loc>https://a.example/%d</loc></url>" % n for n in range(60_000))
     sitemap = parse_sitemap(gzip.compress(b"<urlset>" + rows + b"</urlset>"), BASE)

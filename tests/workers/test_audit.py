@@ -119,6 +119,7 @@ def test_an_article_that_landed_with_a_watchlist_that_lacked_the_watch_is_found(
     assert [item["article"]["url"] for item in room.items()] == [URL]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["exact", "strict", "wide"])
 def test_names_are_read_without_anchors_and_table(room, level, monkeypatch):
     """A matcher that finds nothing any more is what the audit is for: it must not find nothing for the same reason."""

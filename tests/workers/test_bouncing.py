@@ -80,6 +80,7 @@ def test_what_is_no_failure_of_ours_is_nothing(raw):
     assert read(raw) is None
 
 
+@pytest.mark.slow
 def test_parts_within_parts_without_end_are_nothing():
     head = "".join(f'Content-Type: multipart/mixed; boundary="{n}"\n\n--{n}\n' for n in range(20_000))
     assert read(head.encode()) is None

@@ -64,6 +64,7 @@ def test_a_worker_that_does_nothing_beside_due_work_is_ended_after_two_minutes_n
     assert stands_still(5, 135)
 
 
+@pytest.mark.slow
 def test_a_worker_with_nothing_to_do_has_its_time_when_work_comes(stands_still):
     assert not any(stands_still(0, at) for at in range(0, 3_000, 15))
     assert not stands_still(5, 3_105)

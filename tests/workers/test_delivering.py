@@ -128,6 +128,7 @@ def waits(moments):
     return [(after - before).total_seconds() for before, after in pairwise(moments)]
 
 
+@pytest.mark.slow
 def test_a_dead_endpoint_is_asked_by_the_schedule_then_switched_off_and_its_owner_told_once_elsewhere(office):
     dead, other = office.channel("/dead"), office.channel("/other")
     office.endpoints.answers["/dead"] = (500, {})
@@ -150,6 +151,7 @@ def test_a_dead_endpoint_is_asked_by_the_schedule_then_switched_off_and_its_owne
     assert office.standing(other).state == "active"
 
 
+@pytest.mark.slow
 def test_many_messages_to_a_dead_endpoint_are_one_question_at_a_time_at_growing_intervals(office):
     dead = office.channel("/dead")
     office.endpoints.answers["/dead"] = (503, {})
@@ -168,6 +170,7 @@ def test_many_messages_to_a_dead_endpoint_are_one_question_at_a_time_at_growing_
     assert max(waits(office.endpoints.at("/dead"))) <= planner.LONGEST_PAUSE * (1 + planner.JITTER) + 300
 
 
+@pytest.mark.slow
 def test_one_success_closes_the_circuit_and_the_backlog_drains_at_once_each_message_once_taken(office):
     channel = office.channel("/hook")
     office.endpoints.answers["/hook"] = (500, {})
@@ -185,6 +188,7 @@ def test_one_success_closes_the_circuit_and_the_backlog_drains_at_once_each_mess
     assert (standing.state, standing.failures, standing.waiting) == ("active", 0, 0)
 
 
+@pytest.mark.slow
 def test_mails_outlast_a_mail_server_of_ours_that_is_away_for_days_and_go_minutes_after_it_is_back(office):
     port, came = running.free_port(), []
     office.services.notifiers.close()
@@ -272,6 +276,7 @@ def test_what_waits_for_a_channel_that_is_switched_off_is_listed_each_with_its_a
         assert refusals.every(tx) == []
 
 
+@pytest.mark.slow
 def test_a_message_that_is_sent_again_does_not_vouch_for_its_dead_channel(office):
     dead = office.channel("/dead")
     office.put(dead, "m0")
@@ -289,6 +294,7 @@ def test_a_message_that_is_sent_again_does_not_vouch_for_its_dead_channel(office
     assert (standing.state, standing.waiting) == ("disabled", 0)
 
 
+@pytest.mark.slow
 def test_a_receiver_that_takes_one_message_in_ten_minutes_loses_none_and_none_is_given_up(office):
     channel = office.channel("/slow")
     names = [f"m{number}" for number in range(30)]

@@ -105,6 +105,7 @@ def test_a_library_that_swallows_exceptions_does_not_swallow_the_timer(monkeypat
         boxed.extract_boxed(page(PARAGRAPH), None)
 
 
+@pytest.mark.slow
 def test_a_large_page_that_burns_cpu_is_killed(monkeypatch):
     """The child dies of its own limit."""
     monkeypatch.setattr(boxed, "CPU_SECONDS", 1)
@@ -131,6 +132,7 @@ def test_a_page_that_eats_memory_is_refused(monkeypatch):
     assert refusal.value.reason == "too_big"
 
 
+@pytest.mark.slow
 def test_a_daemonic_process_may_read_large_pages():
     """Celery's pool children are daemonic: they may fork, but not use multiprocessing."""
     context = multiprocessing.get_context("spawn")

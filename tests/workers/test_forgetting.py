@@ -50,6 +50,7 @@ def article(room, number: int, days_old: float = 0.0) -> str:
     return url_id(normalize(f"http://herald.example/{number}"))
 
 
+@pytest.mark.slow
 def test_what_is_old_is_gone_from_store_and_search_and_what_is_not_stays(room):
     room.watch("lanterns")
     old, young = article(room, 1, days_old=31), article(room, 2, days_old=29)
@@ -263,6 +264,7 @@ def test_messages_refusals_and_matches_go_by_their_own_days(room):
     room.clock.advance(-31 * DAY)
 
 
+@pytest.mark.slow
 def test_years_pass_and_what_is_kept_stays_bounded(room, monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 3)
     room.watch("lanterns")

@@ -170,6 +170,7 @@ def test_it_is_made_once_and_no_reader_learns_anew(body):
         assert (watches.epoch(tx), rows.secret(tx)) == (epoch, secret)
 
 
+@pytest.mark.slow
 def test_what_is_older_than_an_hour_goes(body, fake_clock):
     for _ in range(40):
         beat(body)

@@ -225,6 +225,7 @@ def test_an_engine_of_sqlite_is_prepared_and_filled_by_the_stage_itself(services
     assert unindexed(services.store) == 0
 
 
+@pytest.mark.slow
 def test_a_backlog_of_a_hundred_thousand_slows_neither_reconciler_nor_watchdog(store):
     source_id, _ = news_world.add_source(store, "herald")
     news_world.add_article(store, source_id, 0)

@@ -59,6 +59,7 @@ def found(room, words) -> list[tuple[str, str]]:
     return [(each.id, each.passage.text) for each in room.services.engine.search(parse(words)).hits]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("move", [copied, restored])
 def test_a_moved_store_carries_on(newsroom, target, tmp_path, move):  # noqa: F811
     newsroom.watch("lanterns OR press", id="told")

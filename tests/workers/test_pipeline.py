@@ -232,6 +232,7 @@ def test_a_re_read_without_change_makes_no_revision(newsroom):
         assert [article.revision for article in articles.newest(tx, limit=5)] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", [{"baseline": True}, {"priority": links.BACKFILL}])
 def test_baseline_and_backfill_are_matched_and_told_to_nobody(newsroom, held):
     watch = newsroom.watch("lanterns")

@@ -315,6 +315,7 @@ class Shown:
         return 0
 
 
+@pytest.mark.slow
 def test_facts_go_before_the_rows_that_say_which_they_are(room):
     gone = article(room)
     shown = Shown(away_at=0)

@@ -513,6 +513,7 @@ def test_marks_that_overlap_or_lie_outside_still_give_the_whole_passage():
     assert "".join(piece for _, piece in pieces) == text
 
 
+@pytest.mark.slow
 def test_naughty_strings_come_through_as_text_and_never_as_headers_or_markup(naughty_strings, item, message, outbox):
     mail = Mail(outbox(mail_from="Copytaster <alerts@example.org>"))
     names = plain_tags = None
