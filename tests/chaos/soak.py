@@ -113,7 +113,7 @@ def flat(samples: Sequence[Mapping[str, Any]], seconds: float) -> dict[str, dict
 
 def leaked(before: Mapping[str, int], after: Mapping[str, int], articles: int, alerts: int) -> dict[str, int]:
     """By table: how many rows there are beyond those that articles and alerts bring and keep."""
-    may = {name: articles * times for name, times in AN_ARTICLE.items()} | {name: alerts + OWN_ALERTS for name in AN_ALERT}
+    may = {name: articles * times for name, times in AN_ARTICLE.items()} | dict.fromkeys(AN_ALERT, alerts + OWN_ALERTS)
     more = {name: rows - before[name] - may.get(name, OWN_ROWS) for name, rows in after.items()}
     return {name: rows for name, rows in more.items() if rows > 0}
 
