@@ -6,6 +6,7 @@ Every setting is ``COPYTASTER_<SECTION>__<NAME>`` in the environment, which wins
 import os
 import pathlib
 import tomllib
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,6 +77,17 @@ class WebConfig(Section):
     port: int = Field(8750, ge=0, le=65535)
     public_url: str = Field("", description="How the world reaches it, for unsubscribe links and WebSub; empty: it can't.")
     secret: str = Field("", description="Signs unsubscribe links; empty: one is made and kept in data_dir.")
+    requests_per_minute: int = Field(600, ge=0, description="The most that one address may ask of the web page; 0: any number.")
+    trusted_proxies: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1"), description="Addresses or networks whose X-Forwarded-For tells who asks."
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            ip_network(each)
+        return value
 
 
 class WorkersConfig(Section):

@@ -22,6 +22,7 @@ from copytaster.errors import CopytasterError
 from desk import callbacks, glance, health, pulse
 from desk.asking import in_turn
 from desk.folding import fold
+from desk.limiting import Limiter
 from desk.own_processes import OwnProcesses
 from desk.serving import Web
 
@@ -48,6 +49,8 @@ def make_app(web: Web) -> FastAPI:
     _add_status(app, web)
     callbacks.add(app, web)
     pulse.add(app, web)
+    if web.config.web.requests_per_minute:
+        _add_limit(app, web)
     app.middleware("http")(_with_headers)
     if hosts := allowed_hosts(web.config):
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
@@ -68,6 +71,17 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Awaitab
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
     return answer
+
+
+def _add_limit(app: FastAPI, web: Web) -> None:
+    limiter = Limiter(web.config.web.requests_per_minute)
+
+    @app.middleware("http")
+    async def limited(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        if wait := limiter.wait_seconds(request):
+            text = f"Too many requests came from your address: come back in {wait} seconds."
+            return PlainTextResponse(text, 429, {"retry-after": str(wait), "cache-control": "no-store"})
+        return await call_next(request)
 
 
 def _away(web: Web, error: Exception) -> Response:
@@ -144,6 +158,7 @@ def serve(config: Config) -> None:
         make_app(web),
         host=config.web.host,
         port=config.web.port,
+        forwarded_allow_ips=list(config.web.trusted_proxies),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -1,6 +1,7 @@
 """The web page: what it shows and hides, what acts and what does not, and whether its health tells the truth."""
 
 import asyncio
+import copy
 import datetime as dt
 import json
 import signal
@@ -43,12 +44,18 @@ class Browser:
     """Asks an application without a network between them."""
 
     def __init__(self, web, base_url="http://127.0.0.1:8750", client=("127.0.0.1", 123)):
-        self._transport = httpx.ASGITransport(make_app(web), raise_app_exceptions=False, client=client)
-        self._base_url = base_url
+        self._app, self._base_url, self._client = make_app(web), base_url, client
+
+    def come_from(self, address):
+        """The same application asked by somebody else."""
+        other = copy.copy(self)
+        other._client = (address, 123)
+        return other
 
     def request(self, method, path, **more):
         async def ask():
-            async with httpx.AsyncClient(transport=self._transport, base_url=self._base_url) as client:
+            transport = httpx.ASGITransport(self._app, raise_app_exceptions=False, client=self._client)
+            async with httpx.AsyncClient(transport=transport, base_url=self._base_url) as client:
                 return await client.request(method, path, **more)
 
         return asyncio.run(ask())
