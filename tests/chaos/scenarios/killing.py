@@ -23,9 +23,12 @@ POINTS = {
     "F1": ("crawl", ("crawl.results", "crawl.written"), 6),
     "F2": ("read", ("ingest.claimed", "ingest.extracted", "ingest.landed"), 9),
     "F3": ("send", ("deliver.claimed", "deliver.sent", "deliver.settled"), 15),
-    "F4": ("index", ("index.claimed", "index.put", "index.noted"), 2),
+    "F4": ("index", ("index.claimed", "index.put", "index.noted"), 6),
     "F5": ("beat", ("beat.looked", "beat.hinted"), 3),
 }
+# So slowly do pages come that even an idle machine needs more than six batches for them; with deaths at every second one a busy
+# machine got on by one document in half a minute, for what died with its worker is tried again alone.
+PAGES_PER_SECOND = {"F4": 3.0}
 NAMES = {"F1": "the crawler", "F2": "ingest", "F3": "deliver", "F4": "the index stage", "F5": "the scheduler"}
 
 
@@ -49,9 +52,11 @@ def random_kills(run: Run, role: str) -> None:
     run.is_ready()
 
 
-def named_point(run: Run, role: str, point: str, nth: int) -> None:
+def named_point(run: Run, fault: str, point: str) -> None:
     """Each process dies at its n-th passing of the place, and so does the one that follows it, all the way."""
-    run.begin(environment={"COPYTASTER_CRASHPOINT": f"{point}:{nth}"})
+    role, _, nth = POINTS[fault]
+    environment = {"COPYTASTER_CRASHPOINT": f"{point}:{nth}"}
+    run.begin(environment=environment, pages_per_second=PAGES_PER_SECOND.get(fault, 12.0))
     run.injected(f"death at {point}, by each process at its passing number {nth}")
     run.settle(300)
     run.kills += run.deaths()
@@ -65,8 +70,8 @@ def _random(role: str) -> Callable[[Run], None]:
     return lambda run: random_kills(run, role)
 
 
-def _point(role: str, point: str, nth: int) -> Callable[[Run], None]:
-    return lambda run: named_point(run, role, point, nth)
+def _point(fault: str, point: str) -> Callable[[Run], None]:
+    return lambda run: named_point(run, fault, point)
 
 
 def _named(act: Callable[[Run], None], name: str) -> Callable[[Run], None]:
@@ -74,10 +79,10 @@ def _named(act: Callable[[Run], None], name: str) -> Callable[[Run], None]:
     return act
 
 
-for fault, (role, points, nth) in POINTS.items():
+for fault, (role, points, _) in POINTS.items():
     scenario(fault, f"kill -9 of {NAMES[fault]} at random")(_named(_random(role), f"kill_{role}"))
     for point in points:
-        acted = _named(_point(role, point, nth), "at_" + point.replace(".", "_"))
+        acted = _named(_point(fault, point), "at_" + point.replace(".", "_"))
         scenario(fault, f"{NAMES[fault]} dies at {point}", short=point == "deliver.sent")(acted)
 
 
