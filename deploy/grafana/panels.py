@@ -80,6 +80,25 @@ OVERVIEW = Board(
             ],
         ),
         (
+            "Promises",
+            [
+                number("Heartbeat", "s", "max(copytaster_heartbeat_age_seconds)", "Since one went all the way.", bad=1_020),
+                number(
+                    "Missed", "short", "sum(max by (kind) (copytaster_audit_missed_total))", "By the audit: none, ever.", bad=1
+                ),
+                number("Last audit", "s", "max(copytaster_audit_age_seconds)", "Since it began.", bad=7_200),
+                number("Not found by search", "short", "max(copytaster_audit_unfound)", "Though they matched.", bad=1),
+                number("Channels in trouble", "short", 'max(copytaster_channels{state="open"})', "Refusing messages.", bad=1),
+                number(
+                    "Sources in trouble",
+                    "short",
+                    "sum(max by (kind) (copytaster_sources_in_trouble))",
+                    "`copytaster status` says why.",
+                    bad=1,
+                ),
+            ],
+        ),
+        (
             "Throughput",
             [
                 Panel(
@@ -349,6 +368,27 @@ DELIVERY = Board(
                     "short",
                     [('sum(increase(copytaster_deliveries_total{state="failed"}[1h]))', "messages")],
                     "`copytaster deliveries list --state failed`, and `copytaster refused list` for the reason.",
+                ),
+            ],
+        ),
+        (
+            "Receivers",
+            [
+                Panel(
+                    "Channels, by state",
+                    "short",
+                    [("max by (state) (copytaster_channels)", "{{state}}")],
+                    "Open: it does not take messages now and is asked ever less often. Disabled: its owner was told elsewhere.",
+                    "stack",
+                ),
+                Panel(
+                    "Age of the last heartbeat",
+                    "s",
+                    [
+                        ("max(copytaster_heartbeat_age_seconds)", "since one arrived"),
+                        ("max(copytaster_heartbeat_every_seconds)", "how often they come"),
+                    ],
+                    "One goes the whole way, from a page of our own to a receiver of our own.",
                 ),
             ],
         ),
