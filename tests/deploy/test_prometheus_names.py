@@ -14,7 +14,6 @@ from tests.deploy.monitoring import DEPLOY, ROOT
 # Metrics that nobody looks at in a dashboard or rule: name and reason.
 ONLY_FOR_A_LOOK = {
     "copytaster_watch_epoch": "tells whether two web pages see the same store; nothing is wrong with any value of it",
-    "copytaster_sources_in_trouble": "sums by kind what copytaster_source_trouble tells of each source",
 }
 
 
