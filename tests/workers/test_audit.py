@@ -14,7 +14,7 @@ from copytaster.watches import Quiet
 from search import name_table
 from search.brute import Brute
 from search.mapping import IndexDocument
-from tests.workers.test_pipeline import OTHERS, SENTENCES, newsroom, page_of  # noqa: F401  newsroom is a fixture
+from tests.workers.newsroom import OTHERS, SENTENCES, page_of
 from workers import auditing
 from workers.audit import PAGE, Round
 from workers.audit_round import Place, Window
@@ -26,7 +26,7 @@ ONE_MATCH = {"match": 1, "delivery": 0, "unread": 0, "unindexed": 0, "unfound": 
 
 
 @pytest.fixture
-def room(newsroom):  # noqa: F811
+def room(newsroom):
     return newsroom
 
 

@@ -16,7 +16,7 @@ from desk import backfill
 from scrapers.harvest import keep_reading
 from scrapers.jobs import Job, Reading
 from search.query import parse
-from tests.workers.test_pipeline import OTHERS, SENTENCES, Newsroom, newsroom, page_of  # noqa: F401  newsroom is a fixture
+from tests.workers.newsroom import OTHERS, SENTENCES, Newsroom, page_of
 from workers.forgetting import Forgetting
 
 DAY = 86_400
@@ -24,7 +24,7 @@ URL = "http://herald.example/2026/bridge"
 
 
 @pytest.fixture
-def room(newsroom, tmp_path):  # noqa: F811
+def room(newsroom, tmp_path):
     """Texts for a month, matches for two, refusals for ninety days."""
     config = Config(data_dir=tmp_path, retention=RetentionConfig(text_days=30, match_days=60, refused_days=90))
     newsroom.services = replace(newsroom.services, config=config)
@@ -62,7 +62,7 @@ def test_what_is_old_is_gone_from_store_and_search_and_what_is_not_stays(room):
     assert rows(room, schema.revisions) == rows(room, schema.texts) == rows(room, schema.links) == 1
 
 
-def test_nothing_is_forgotten_where_nothing_is_to_be(newsroom):  # noqa: F811
+def test_nothing_is_forgotten_where_nothing_is_to_be(newsroom):
     newsroom.watch("lanterns")
     article(newsroom, 1, days_old=4_000)
     assert forget(newsroom)
@@ -152,7 +152,7 @@ def test_a_copy_of_a_story_whose_article_is_forgotten_already_alerts_nobody(room
     assert len(room.items()) == 1
 
 
-def test_an_edit_of_an_article_whose_matches_are_forgotten_alerts_nobody(newsroom, tmp_path):  # noqa: F811
+def test_an_edit_of_an_article_whose_matches_are_forgotten_alerts_nobody(newsroom, tmp_path):
     """Nobody can tell any more whether it matched before."""
     config = Config(data_dir=tmp_path, retention=RetentionConfig(match_days=60))
     newsroom.services = replace(newsroom.services, config=config)

@@ -9,7 +9,7 @@ from copytaster.store.migrate import migrate
 from copytaster.store.processes import Progress
 from search.query import parse
 from search.sqlite import SqliteSearch
-from tests.workers.test_pipeline import OTHERS, SENTENCES, Newsroom, newsroom, page_of  # noqa: F401  newsroom is a fixture
+from tests.workers.newsroom import OTHERS, SENTENCES, Newsroom, page_of
 from workers import pipeline, refilling
 from workers.watchlist import Watchlist
 
@@ -61,7 +61,7 @@ def found(room, words) -> list[tuple[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("move", [copied, restored])
-def test_a_moved_store_carries_on(newsroom, target, tmp_path, move):  # noqa: F811
+def test_a_moved_store_carries_on(newsroom, target, tmp_path, move):
     newsroom.watch("lanterns OR press", id="told")
     newsroom.watch("hail", id="owed", digest="daily")
     newsroom.fetched(BRIDGE, page_of("A bridge opens", *SENTENCES))

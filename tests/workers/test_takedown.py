@@ -13,7 +13,7 @@ from copytaster.store import deliveries, links, messages, pages, redaction, refu
 from copytaster.urls import normalize, url_id
 from desk import backfill
 from search.query import parse
-from tests.workers.test_pipeline import OTHERS, SENTENCES, Newsroom, newsroom, page_of  # noqa: F401  newsroom is a fixture
+from tests.workers.newsroom import Newsroom, page_of
 from workers.takedown import Takedown, bury_remembered, remembered
 
 URL = "http://herald.example/2026/bridge"
@@ -21,7 +21,7 @@ SECRET_WORDS = "the mayor's sealed testimony"
 
 
 @pytest.fixture
-def room(newsroom):  # noqa: F811
+def room(newsroom):
     newsroom.watch("lanterns")
     return newsroom
 

@@ -14,7 +14,7 @@ from copytaster.store import links, messages, pages, schema, sources, takedown, 
 from copytaster.urls import url_id
 from scrapers.harvest import keep_reading
 from scrapers.jobs import Job, Reading
-from tests.workers.test_pipeline import newsroom, page_of  # noqa: F401  newsroom is a fixture
+from tests.workers.newsroom import page_of
 from tests.workers.test_takedown import SECRET_WORDS, URL, article, count, everything, forget, room, run_of  # noqa: F401
 from workers import landing, packing
 from workers.extraction.boxed import extract_boxed
