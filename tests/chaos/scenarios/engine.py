@@ -25,11 +25,12 @@ def ask(port: int, method: str, path: str, body: dict[str, Any] | None = None) -
         assert answer.status == http.client.OK
 
 
-def begin(run: Run, **world: int) -> tuple[int, TcpProxy]:
-    """Elasticsearch's own port, and the proxy by which copytaster reaches it."""
+def begin(run: Run, *, pages: int) -> tuple[int, TcpProxy]:
+    """Elasticsearch's own port, and the proxy by which copytaster reaches it. One source is left for when the fault is there."""
     port = run.elasticsearch().port
     proxy = run.proxy(port)
-    run.begin(World.of(**world), environment={"COPYTASTER_SEARCH__URL": f"http://127.0.0.1:{proxy.port}"}, pages_per_second=6)
+    world = World.of(hosts=5, pages=pages, late=1)
+    run.begin(world, environment={"COPYTASTER_SEARCH__URL": f"http://127.0.0.1:{proxy.port}"}, pages_per_second=6)
     run.wait(lambda: run.rig.left()["index"] == 0 and len(run.rig.received()) > 2, 120, "the first articles in the index")
     return port, proxy
 
@@ -39,6 +40,7 @@ def away(run: Run, proxy: TcpProxy, mood: Mood, seconds: float, what: str) -> No
     before, knocks, began = len(run.rig.received()), proxy.knocks, time.monotonic()
     proxy.mood = mood
     run.injected(f"{what} for {seconds:.0f} s")
+    run.rig.add_sources(run.world.late_feeds)
     run.wait(lambda: run.metric("copytaster_search_up") == 0.0, 60, "search_up to be 0")
     run.wait(lambda: len(run.rig.received()) > before, 60, "alerts while the engine is away")
     status, _ = run.ready()
@@ -62,14 +64,14 @@ def drained(run: Run) -> None:
 
 @scenario("F9", "Elasticsearch is down")
 def engine_down(run: Run) -> None:
-    _, proxy = begin(run, pages=30)
+    _, proxy = begin(run, pages=25)
     away(run, proxy, "cut", 60, "every connection to Elasticsearch is reset")
     drained(run)
 
 
 @scenario("F9", "Elasticsearch answers 503")
 def engine_503(run: Run) -> None:
-    _, proxy = begin(run, pages=30)
+    _, proxy = begin(run, pages=25)
     proxy.says = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     away(run, proxy, "answer", 30, "503 to every request")
     drained(run)
@@ -77,17 +79,18 @@ def engine_503(run: Run) -> None:
 
 @scenario("F9", "Elasticsearch answers nothing")
 def engine_slow(run: Run) -> None:
-    _, proxy = begin(run, pages=30)
+    _, proxy = begin(run, pages=25)
     away(run, proxy, "deaf", 30, "no answer from Elasticsearch")
     drained(run)
 
 
 @scenario("F9", "Elasticsearch refuses each item: its disk is at the flood stage")
 def engine_full(run: Run) -> None:
-    port, _ = begin(run, pages=30)
+    port, _ = begin(run, pages=25)
     ask(port, "PUT", "/articles/_settings", {"index.blocks.read_only_allow_delete": True})
     run.injected("the block of the flood stage on every index for 30 s: each item gets a 429")
     before = len(run.rig.received())
+    run.rig.add_sources(run.world.late_feeds)
     run.wait(lambda: len(run.rig.received()) > before and run.rig.left()["index"] > 0, 60, "alerts though nothing is indexed")
     time.sleep(30)
     run.check("I6", (run.metric("copytaster_unindexed_articles") or 0) > 0, "unindexed_articles told of the backlog")
@@ -98,7 +101,7 @@ def engine_full(run: Run) -> None:
 
 @scenario("F9", "Elasticsearch refuses one article for its mapping")
 def engine_mapping(run: Run) -> None:
-    port, _ = begin(run, hosts=5, pages=20, late=1)
+    port, _ = begin(run, pages=20)
     (last, *_) = [url for url in run.world.articles if url.startswith(run.world.sites[-1].url)]
     spoil = {"set": {"field": "copytaster.revision", "value": "no number", "if": f"ctx.url.full == '{last}'"}}
     ask(port, "PUT", "/_ingest/pipeline/spoil", {"processors": [spoil]})
