@@ -32,9 +32,8 @@ from tests.chaos.world import World, feed
 
 # Articles by the hour of a day, as newsrooms write them: few at night, most before noon and in the evening.
 RHYTHM = (2, 1, 1, 1, 2, 3, 5, 7, 9, 10, 10, 9, 8, 9, 9, 9, 9, 8, 7, 6, 5, 4, 3, 3)
-WORDS = (
-    1_000_000  # so many that most articles have some that no other has: what is watched is told all day, not of a few articles
-)
+# So many that most articles have some that no other has: what is watched is told all day, and not of a few articles.
+WORDS = 1_000_000
 SHOWN = 25  # items of a feed, the newest first
 SAMPLE_SECONDS = 10.0
 GROWTH, GROWTH_BYTES = 1.10, 12e6  # what counts as flat, from the second quarter to the last: either
