@@ -31,6 +31,7 @@ SOME = {
         "Han letters",
         "an Arabic ligature of a phrase",
     ),
+    "section": ("300,000 attributes", "9 MB of paragraphs without an end"),
     "feed": ("200,000 items", "a megabyte of unclosed tags", "billion laughs"),
     "sitemap": ("a million URLs, packed", "a text of 50 MB", "long addresses", "attributes"),
     "robots": ("one agent and as many rules", "agents and rules", "many wildcards"),

@@ -156,6 +156,20 @@ def test_a_hostile_page_costs_little(piece):
     assert time.process_time() - start < 5
 
 
+@pytest.mark.parametrize("quote", ['"', "'", ""])
+def test_a_tag_that_is_too_long_keeps_its_beginning_and_what_follows_it(quote):
+    long = f"<div class='nav' data-state={quote}{'x' * 100_000}{quote}>"
+    card = "<p><a href='/2026/11/02/bridge-opens-before-the-winter-begins/'>The bridge opens before the winter begins</a></p>"
+    html = f"<html><body>{long}{card}</div><main>{card.replace('bridge', 'market', 1)}</main></body></html>".encode()
+    assert [link.url for link in article_links(html, BASE)] == [f"{BASE}2026/11/02/market-opens-before-the-winter-begins/"]
+
+
+def test_a_long_script_that_compares_ends_where_it_ends():
+    script = "<script>if (1 <b) {" + "state = 1;" * 20_000 + "}</script>"
+    card = "<p><a href='/2026/11/02/bridge-opens-before-the-winter-begins/'>The bridge opens before the winter begins</a></p>"
+    assert len(article_links(f"<html><body>{script}{card}</body></html>".encode(), BASE)) == 1
+
+
 @given(st.binary(max_size=300), st.sampled_from([b"", b"<a href='/2026/11/02/a-b-c-d/'>", b"<html><body>", b"\xff\xfe"]))
 def test_no_bytes_crash_it(data, start):
     for read in (article_links, find_endpoints, looks_like_section):
