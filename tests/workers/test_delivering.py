@@ -201,7 +201,7 @@ def test_mails_outlast_a_mail_server_of_ours_that_is_away_for_days_and_go_minute
     for number, desk in enumerate(desks):
         office.put(desk, f"m{number}", f"n{number}")
     office.run()
-    office.ride(60, step=120)
+    office.ride(60, step=300)
     with office.store.read() as tx:
         assert [messages.get(tx, MessageId(f"m{number}"))["attempts"] for number in range(3)] == [0, 0, 0]
     assert {office.standing(desk).state for desk in desks} == {"open"}
