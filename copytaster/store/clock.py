@@ -42,7 +42,8 @@ def bring_forward(tx: Tx, by: dt.timedelta) -> int:
     """What was due by the time before is due now, and what was planned for later waits no longer than it would have;
     returns how many rows moved.
 
-    A delivery is planned by the hour of a wall (a digest, the end of a quiet night), so only what was due already is due now.
+    A delivery is planned by the hour of a wall (a digest, the end of a quiet night), so only what was due already is due now,
+    and what was to go at once: it may have been written after the last look, and before the jump.
     What was leased in the moment between the jump and this look may be taken by another, too: a repeat, by the same id.
     """
     seen, moved = tx.now + by, 0
@@ -52,7 +53,8 @@ def bring_forward(tx: Tx, by: dt.timedelta) -> int:
         moved += tx.conn.execute(update(table).where(waited).values({name: tx.now})).rowcount
         moved += tx.conn.execute(update(table).where(soon).values({name: _earlier(tx, column, by)})).rowcount
     due = deliveries.c.due_at
-    owed = (deliveries.c.state == "pending") & (due > tx.now) & (due <= seen)
+    at_once = due <= deliveries.c.created_at
+    owed = (deliveries.c.state == "pending") & (due > tx.now) & ((due <= seen) | at_once)
     return moved + tx.conn.execute(update(deliveries).where(owed).values(due_at=tx.now)).rowcount
 
 

@@ -81,6 +81,14 @@ def test_what_was_owed_already_is_owed_now(store, channel, fake_clock):
     assert owed_at(store) == fake_clock.now
 
 
+def test_what_was_owed_since_the_last_look_is_owed_now(store, channel, fake_clock):
+    fake_clock.advance(1.5)
+    owe(store, fake_clock.now)
+    fake_clock.advance(-3600)
+    assert bring_forward(store, lost(store))
+    assert owed_at(store) == fake_clock.now
+
+
 def test_a_digest_of_later_keeps_its_hour(store, channel, fake_clock):
     at = fake_clock.now + dt.timedelta(minutes=30)
     owe(store, at)
