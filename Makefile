@@ -16,7 +16,7 @@ PYTEST := $(BIN)/pytest -n $(JOBS)
 
 CHAOS ?= --json docs/chaos.json
 
-.PHONY: help demo test test-services check chaos bench bench-services fuzz audit-dependencies lock docs clean
+.PHONY: help demo test test-services check chaos soak bench bench-services fuzz audit-dependencies lock docs clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ chaos: $(READY) ## each fault of the design on real processes, the long form; CH
 	tests/services/install
 	$(BIN)/python -m tests.chaos $(CHAOS)
 	$(BIN)/python docs/make_reliability.py
+
+soak: $(READY) ## a day of 60,000 articles in an hour, each process looked at; nothing else should run
+	$(BIN)/python -m tests.chaos.soak --json docs/benchmarks/soak.json
+	$(BIN)/python docs/make_reliability.py
+	$(BIN)/python docs/make_plots.py
 
 bench: $(READY) ## the figures of docs/performance.md
 	$(BIN)/copytaster bench match

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import Literal
 
+from copytaster import kernel
 from copytaster.config import Config
 from copytaster.crashpoints import arm
 
@@ -71,6 +72,7 @@ def web(config: Config) -> None:
 
 def _begin(config: Config, role: str) -> None:
     arm(config.crashpoint)
+    kernel.share_memory()
     _own_metrics(config, role)
     from workers.bootstrap import await_store
 

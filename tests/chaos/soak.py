@@ -4,7 +4,7 @@ hour, and every process is looked at all the while: memory, open files, sockets,
 The press's day is compressed, by its own rhythm of busy and quiet hours, and what copytaster does by the hour (the audit) comes
 24 times as often. The clocks of the machine are right: a lease of 30 s is one.
 
-Example: python -m tests.chaos.soak --minutes 60 --json docs/benchmarks/soak.json
+Example: python -m tests.chaos.soak --minutes 4 --sources 50 --articles 800 --watches 60
 """
 
 import argparse
