@@ -1,13 +1,14 @@
-"""Writes the table of ``reliability.md`` from what ``make chaos`` kept. It owns which figures stand there, and measures none."""
+"""Writes the tables of ``reliability.md`` from what ``make chaos`` and the soak kept. It owns which figures stand there, and
+measures none.
+"""
 
 import json
 import pathlib
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 HERE = pathlib.Path(__file__).parent
-PAGE, RESULTS = HERE / "reliability.md", HERE / "chaos.json"
+PAGE, RESULTS, SOAK = HERE / "reliability.md", HERE / "chaos.json", HERE / "benchmarks" / "soak.json"
 HEAD = (
     "fault",
     "scenario",
@@ -21,12 +22,22 @@ HEAD = (
 )
 
 
-def filled(page: str, results: Mapping[str, Any]) -> str:
-    told = "\n".join(table(results)) + "\n"
-    made, count = re.subn(r"(<!-- chaos -->\n).*?(<!-- end -->)", lambda m: m[1] + told + m[2], page, flags=re.DOTALL)
-    if count != 1:
-        raise SystemExit("reliability.md needs <!-- chaos --> and <!-- end --> once, around the table.")
-    return made
+def filled(page: str, results: Mapping[str, Any], soak: Mapping[str, Any]) -> str:
+    for name, lines in (("chaos", table(results)), ("soak", memory(soak))):
+        before, begin, rest = page.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        if not (begin and end):
+            raise SystemExit(f"reliability.md needs <!-- {name} --> and <!-- end --> around the table.")
+        page = before + begin + "".join(f"{line}\n" for line in lines) + end + after
+    return page
+
+
+def memory(soak: Mapping[str, Any]) -> Iterable[str]:
+    """What each kind of process held for itself in the second quarter of the day and in the last."""
+    yield _line(("process", "MB, second quarter", "MB, last quarter", "open files and sockets, second quarter", "last quarter"))
+    yield "|--|--:|--:|--:|--:|"
+    for role, held in soak["roles"].items():
+        yield _line((role, held["mb_before"], held["mb_after"], held["files_before"], held["files_after"]))
 
 
 def table(results: Mapping[str, Any]) -> Iterable[str]:
@@ -70,7 +81,8 @@ def _line(cells: Iterable[Any]) -> str:
 
 
 def main() -> None:
-    PAGE.write_text(filled(PAGE.read_text("utf-8"), json.loads(RESULTS.read_text("utf-8"))), "utf-8")
+    results, soak = (json.loads(path.read_text("utf-8")) for path in (RESULTS, SOAK))
+    PAGE.write_text(filled(PAGE.read_text("utf-8"), results, soak), "utf-8")
 
 
 if __name__ == "__main__":

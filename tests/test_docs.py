@@ -69,7 +69,7 @@ def test_the_tables_are_written_from_the_results():
 
 
 def test_every_key_of_a_result_is_explained():
-    page = "".join((DOCS / name).read_text("utf-8") for name in ("performance.md", "scaling.md"))
+    page = "".join((DOCS / name).read_text("utf-8") for name in ("performance.md", "scaling.md", "reliability.md"))
     for path in (DOCS / "benchmarks").glob("*.json"):
         result = json.loads(path.read_text("utf-8"))
         keys = {*result, *(key for run in result.get("runs", ()) for key in run)}
@@ -101,10 +101,11 @@ def test_the_printed_schedule_is_the_planner_s():
     assert [int(number) * units[unit] for number, unit in re.findall(r"(\d+) (min|s|h)\b", waits)] == list(SCHEDULE[1:])
 
 
-def test_the_table_of_faults_is_made_from_what_was_seen():
+def test_the_tables_of_faults_and_of_the_soak_are_made_from_what_was_seen():
     made = runpy.run_path(str(DOCS / "make_reliability.py"))
     page = (DOCS / "reliability.md").read_text("utf-8")
-    assert made["filled"](page, json.loads((DOCS / "chaos.json").read_text("utf-8"))) == page
+    seen = (json.loads((DOCS / path).read_text("utf-8")) for path in ("chaos.json", "benchmarks/soak.json"))
+    assert made["filled"](page, *seen) == page
 
 
 def test_each_test_that_a_page_names_is_there():

@@ -38,9 +38,9 @@ SHOWN = 25  # items of a feed, the newest first
 SAMPLE_SECONDS = 10.0
 GROWTH, GROWTH_BYTES = 1.10, 12e6  # what counts as flat, from the second quarter to the last: either
 MORE_FILES = 10
-AN_ARTICLE = {"links": 1, "articles": 1, "texts": 1, "stories": 1, "signature_buckets": 24}  # rows that one brings and keeps
+AN_ARTICLE = {"links": 1, "articles": 1, "revisions": 1, "texts": 1, "stories": 1, "signature_buckets": 24}  # rows it keeps
 AN_ALERT = ("matches", "deliveries", "messages", "attempts")
-OWN_ALERTS, OWN_ROWS = 100, 20  # of the heartbeat; of processes that come and go, leases and marks
+OWN_ALERTS, OWN_ROWS = 100, 100  # of the heartbeat; of processes that come and go, leases, marks, pages that are read again
 
 
 def publishing(urls: int, seconds: float) -> Iterator[float]:
