@@ -252,7 +252,7 @@ def _soak(result: Mapping[str, Any]) -> str:
     for (role, _), places in lives.items():
         color = roles.index(role)
         lines.append(f'<polyline points="{_points(places)}" fill="none" stroke="var(--c{color})" stroke-width="1.5"/>')
-    title = f"MB of its own that each process holds while {result['articles']:,} articles come, in the rhythm of a day"
+    title = f"MB of each process while {result['articles']:,} articles come by the rhythm of a day"
     return _svg(title, f"{result['sources']:,} sources, {result['watches']:,} watches", lines, bottom + 56)
 
 
