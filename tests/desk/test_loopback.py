@@ -145,9 +145,9 @@ def test_a_request_counts_from_when_it_came_however_late_it_was_read() -> None:
     with SiteServer(sites()) as server, socket.create_connection(("127.0.0.1", int(server.proxy.rpartition(":")[2]))) as client:
         client.sendall(ask)
         read_to_the_end(client)  # the connection is open now
-        sent_at = dt.datetime.now(dt.UTC)
-        client.sendall(ask)
-        ctypes.PyDLL(None).usleep(400_000)  # in which no other thread of this process gets a turn
+        libc, sent_at = ctypes.PyDLL(None), dt.datetime.now(dt.UTC)  # no other thread of this process gets a turn in its calls
+        libc.send(client.fileno(), ask, len(ask), 0)
+        libc.usleep(400_000)
         read_to_the_end(client)
         _, late = server.requests()
     assert late.began is not None
