@@ -9,10 +9,9 @@ import json
 import re
 import socket
 import ssl
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +20,7 @@ from aiosmtpd.controller import Controller
 
 from desk.loopback import Listener
 from tests.services import running
+from tests.services.sockets import Serve
 
 Answer = tuple[int, Mapping[str, str]]
 WELL: Answer = (204, {})
@@ -72,36 +72,6 @@ def web(hooks: Hooks) -> Iterator[str]:
         yield listener.url
     finally:
         listener.stop()
-
-
-Serve = Callable[[socket.socket], None]
-
-
-@contextlib.contextmanager
-def raw(serve: Serve, host: str = "127.0.0.1") -> Iterator[tuple[str, list[float]]]:
-    """A server of sockets, each in a thread of its own: ``host:port``, and the instants of the connections that came."""
-    came: list[float] = []
-
-    def one(connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            connection.settimeout(120)
-            serve(connection)
-
-    def accept() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            came.append(time.time())
-            threading.Thread(target=one, args=(connection,), daemon=True).start()
-
-    with socket.create_server((host, 0), backlog=64) as listener:
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield f"{host}:{listener.getsockname()[1]}", came
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
 
 
 def flood(connection: socket.socket) -> None:
