@@ -21,7 +21,7 @@ Place = tuple[str, int, int]  # field, start and end in code points
 
 def brute_match(document: Document, queries: Mapping[str, Query]) -> set[str]:
     """The ids of the queries that this document satisfies as they are written."""
-    return Brute([Asked(each, query) for each, query in queries.items()]).match(document)
+    return Brute.of(queries).match(document)
 
 
 def brute_places(document: Document, phrase: Phrase) -> list[Place]:
@@ -43,6 +43,11 @@ class Asked:
 
 class Brute:
     """Queries to be asked of many documents, each of each. Not for many threads."""
+
+    @classmethod
+    def of(cls, queries: Mapping[str, Query]) -> "Brute":
+        """Each as it is written."""
+        return cls(Asked(each, query) for each, query in queries.items())
 
     def __init__(self, asked: Iterable[Asked]) -> None:
         self._asked = [_Prepared(each) for each in asked]

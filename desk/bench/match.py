@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from copytaster.watches import WatchId
 from desk.bench.machine import describe
 from desk.bench.percolator import CLIENTS, Measured, Percolator
-from search.brute import brute_match
+from search.brute import Brute
 from search.document import Document
 from search.matcher import Matcher
 from search.query import parse
@@ -189,8 +189,8 @@ def _memory(watches: Sequence[str]) -> float:
 
 
 def _is_equal(found: Sequence[set[WatchId]], watches: Sequence[str], corpus: Sequence[Document]) -> bool:
-    queries = {str(number): parse(query) for number, query in enumerate(watches)}
-    return all(ours == brute_match(document, queries) for ours, document in zip(found, corpus, strict=False))
+    brute = Brute.of({str(number): parse(query) for number, query in enumerate(watches)})
+    return all(ours == brute.match(document) for ours, document in zip(found, corpus, strict=False))
 
 
 def _peer(watches: Sequence[str], corpus: Sequence[Document], ours: float) -> dict[str, Any]:

@@ -27,9 +27,9 @@ from desk.background import last_words, start_up, stop_up
 from desk.loopback import SiteProcess
 from desk.sinks import SinkProcess, read_log
 from desk.site import Site
-from search.brute import brute_match
+from search.brute import Brute
 from search.document import Document
-from search.query import Query, parse
+from search.query import parse
 from workers.bootstrap import open_store
 
 UNREAD = select(func.count()).where(endpoints.c.read_at.is_(None), endpoints.c.id != heartbeat.ENDPOINT)
@@ -194,9 +194,9 @@ class Rig:
     def truth(self) -> set[Pair]:
         """What had to be told: every stored article against every watch, by brute force."""
         with self.store.read() as tx:
-            queries: dict[str, Query] = {watch.id: parse(watch.query) for watch in watches.every(tx)}
+            watched = Brute.of({watch.id: parse(watch.query) for watch in watches.every(tx)})
             found = articles.newest(tx, limit=1_000_000)
-        return {(watch, each.story_id) for each in found for watch in brute_match(Document.of(each), queries)}
+        return {(watch, each.story_id) for each in found for watch in watched.match(Document.of(each))}
 
     def received(self) -> list[dict[str, Any]]:
         """Every message at the sink: ``id``, ``sha256``, ``received_at`` and its ``items``."""

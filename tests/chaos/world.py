@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from desk.bench.pipeline import rare_queries
 from desk.site import Resource, Site
-from search.brute import Asked, Brute
+from search.brute import Brute
 from search.document import Document
 from search.query import parse
 
@@ -97,5 +97,5 @@ class World:
 
     def truth(self) -> set[Pair]:
         """What must be told: every article against every watch by brute force, from what was written and not what was read."""
-        watched = Brute(Asked(name, parse(query)) for name, query in self.watches)
+        watched = Brute.of({name: parse(query) for name, query in self.watches})
         return {(name, url) for url, said in self.articles.items() for name in watched.match(said)} - self.too_early
