@@ -21,8 +21,8 @@ from scrapers.discovery.shapes import is_empty_shell, url_score
 from scrapers.resolving import http_only
 
 MAX_BYTES = 3_000_000  # five times the front pages of large papers; three times as much would take 370 MB of the crawler
-MAX_TAG_BYTES = 12_288
-CLOSED = b"'\""  # ends a value in either quotes; outside of one it is a name that the parser skips
+MAX_TAG = 12_288  # characters
+CLOSED = "'\""  # ends a value in either quotes; outside of one it is a name that the parser skips
 MAX_LINKS = 500
 MAX_ANCHORS = 5_000
 ENOUGH = 4  # points that make a link an article: a slug of four words and a headline, or a date and a headline
@@ -108,27 +108,27 @@ def page_title(html: bytes, content_type: str | None = None) -> str | None:
 
 
 def _tree(html: bytes, content_type: str | None) -> etree._Element | None:
-    text, _ = decode(_without_long_tags(html[:MAX_BYTES]), content_type)
+    text, _ = decode(html[:MAX_BYTES], content_type)
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True)
     try:
-        return etree.fromstring(text.encode("utf-8", "replace"), parser=parser)
+        return etree.fromstring(_with_short_tags(text).encode("utf-8", "replace"), parser=parser)
     except (etree.XMLSyntaxError, ValueError):
         return None
 
 
-def _without_long_tags(html: bytes) -> bytes:
+def _with_short_tags(html: str) -> str:
     """The parser compares each attribute of a tag with all before it: 300,000 of them held it for minutes."""
-    pieces = html.split(b">")
-    return b">".join(map(_shortened, pieces)) if max(map(len, pieces)) > MAX_TAG_BYTES else html
+    pieces = html.split(">")
+    return ">".join(map(_shortened, pieces)) if max(map(len, pieces)) > MAX_TAG else html
 
 
-def _shortened(piece: bytes) -> bytes:
+def _shortened(piece: str) -> str:
     """What stands before a ``>``, its first tag cut and closed if it is too long; the last one may end a script, and stays."""
-    first, last = piece.find(b"<"), piece.rfind(b"<")
-    if first == -1 or len(piece) - first <= MAX_TAG_BYTES:
+    first, last = piece.find("<"), piece.rfind("<")
+    if first == -1 or len(piece) - first <= MAX_TAG:
         return piece
-    cut = piece[: first + MAX_TAG_BYTES] + CLOSED
-    return cut if last == first else cut + b">" + (piece[last:] if len(piece) - last <= MAX_TAG_BYTES else b"<wbr")
+    cut = piece[: first + MAX_TAG] + CLOSED
+    return cut if last == first else cut + ">" + (piece[last:] if len(piece) - last <= MAX_TAG else "<wbr")
 
 
 def _base(tree: etree._Element, url: str) -> str:

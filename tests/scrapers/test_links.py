@@ -164,6 +164,13 @@ def test_a_tag_that_is_too_long_keeps_its_beginning_and_what_follows_it(quote):
     assert [link.url for link in article_links(html, BASE)] == [f"{BASE}2026/11/02/market-opens-before-the-winter-begins/"]
 
 
+def test_a_tag_that_is_too_long_is_cut_between_letters_in_any_encoding():
+    long = f"<div data-state='x{'é' * 100_000}'>"
+    card = "<p><a href='/2026/11/02/bridge-opens-before-the-winter-begins/'>The bridge opens before the winter begins</a></p>"
+    html = f"<html><body>{long}{card}</div></body></html>".encode("utf-16")
+    assert [link.title for link in article_links(html, BASE)] == ["The bridge opens before the winter begins"]
+
+
 def test_a_long_script_that_compares_ends_where_it_ends():
     script = "<script>if (1 <b) {" + "state = 1;" * 20_000 + "}</script>"
     card = "<p><a href='/2026/11/02/bridge-opens-before-the-winter-begins/'>The bridge opens before the winter begins</a></p>"
