@@ -23,9 +23,9 @@ def end_with_parent(parent: int, how: signal.Signals = signal.SIGTERM) -> None:
         os.kill(os.getpid(), how)
 
 
-def share_memory() -> None:
-    """Threads take turns at memory: glibc gives each a store of its own, up to 16 of them, and what one frees stays there."""
-    if hasattr(libc := ctypes.CDLL(None), "mallopt"):
+def share_arenas() -> None:
+    """Threads take turns at memory: glibc gives each an arena of its own, up to 16 of them, and what one frees stays there."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_ARENA_MAX, _ARENAS)
 
 

@@ -72,7 +72,7 @@ def web(config: Config) -> None:
 
 def _begin(config: Config, role: str) -> None:
     arm(config.crashpoint)
-    kernel.share_memory()
+    kernel.share_arenas()
     _own_metrics(config, role)
     from workers.bootstrap import await_store
 
